@@ -1,0 +1,269 @@
+package store
+
+import (
+	"time"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+)
+
+// Account is a person the gateway knows.
+type Account struct {
+	ID         string // opaque, never reused; see NewID
+	Attributes identity.Attributes
+	Suspended  bool
+	// Epoch is the security epoch. It moves when a password or factor
+	// changes, and at suspension; flows and sessions of an earlier epoch
+	// are dead.
+	Epoch      int64
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	LastSignIn time.Time // zero: never
+}
+
+// SSOLink says that an identity of a provider is an account's.
+type SSOLink struct {
+	Issuer, Subject string
+	AccountID       string
+	SSO             string // name of the SSO config it was last used through
+	CreatedAt       time.Time
+	UsedAt          time.Time
+}
+
+// AccountRows reads and writes accounts. Each write tells Subscribe.
+type AccountRows interface {
+	// CreateAccount adds a. ErrEmailTaken if its address is in use.
+	CreateAccount(a Account) error
+	Account(id string) (Account, error)
+	// AccountByEmail compares without case (identity.EmailKey).
+	AccountByEmail(email string) (Account, error)
+	AccountBySSO(issuer, subject string) (Account, error)
+	// Accounts lists by e-mail address, those after the given address.
+	Accounts(afterEmail string, limit int) ([]Account, error)
+	// SaveAttributes replaces the attributes. ErrEmailTaken likewise.
+	SaveAttributes(id string, attributes identity.Attributes, now time.Time) error
+	// SetSuspended also moves the epoch and ends sessions, flows and
+	// one-time links when suspended is true.
+	SetSuspended(id string, suspended bool, now time.Time) error
+	// MoveEpoch ends all flows and one-time links of the account and all
+	// its sessions but the one given (nil: none is kept), whose epoch
+	// moves along.
+	MoveEpoch(id string, keepSession []byte, now time.Time) error
+	// RemoveAccount removes the account and all rows that hang on it,
+	// apart from the audit trail.
+	RemoveAccount(id string) error
+	RecordSignIn(id string, now time.Time) error
+	// Administrators counts accounts with role admin not suspended.
+	Administrators() (int, error)
+
+	SaveSSOLink(link SSOLink) error // ErrLinkTaken
+	SSOLinks(accountID string) ([]SSOLink, error)
+}
+
+// Password is an account's password, hashed.
+type Password struct {
+	AccountID string
+	Hash      string // PHC string, $argon2id$…
+	SetAt     time.Time
+}
+
+// PasswordRows reads and writes passwords.
+type PasswordRows interface {
+	Password(accountID string) (Password, error)
+	// SavePassword only stores; the caller moves the epoch, except when it
+	// stores a rehash of the same password.
+	SavePassword(p Password) error
+}
+
+// Method is a way to obtain a passcode.
+type Method string
+
+// The methods.
+const (
+	MethodApp   Method = "app"
+	MethodEmail Method = "email"
+	MethodSMS   Method = "sms"
+)
+
+// Factor is one second factor of an account.
+type Factor struct {
+	ID        string
+	AccountID string
+	Method    Method
+	Secret    []byte // sealed, bound to the row's id; empty unless MethodApp
+	Address   string // phone number or address; empty for MethodApp
+	// Required: set up because the audience required it, not by choice.
+	Required  bool
+	Preferred bool
+	// Step is the TOTP time step used last; only later ones count.
+	Step      int64
+	CreatedAt time.Time
+	UsedAt    time.Time
+}
+
+// FactorRows reads and writes second factors and recovery codes.
+type FactorRows interface {
+	Factors(accountID string) ([]Factor, error)
+	CreateFactor(f Factor) error
+	DeleteFactors(accountID string) error // recovery codes too
+	// UseStep compares and stores in one statement: true for the one caller
+	// whose step is later than all before.
+	UseStep(factorID string, step int64, now time.Time) (bool, error)
+	// ReplaceRecoveryCodes forgets the earlier codes.
+	ReplaceRecoveryCodes(accountID string, hashes [][]byte, now time.Time) error
+	// SpendRecoveryCode is true for one caller per code.
+	SpendRecoveryCode(accountID string, hash []byte, now time.Time) (bool, error)
+	RecoveryCodesLeft(accountID string) (int, error)
+}
+
+// Flow is one sign-in under way after the password has been believed.
+type Flow struct {
+	ID        []byte // SHA-256 of the id in the cookie
+	AccountID string
+	Epoch     int64
+	Stage     string // "passcode" or "enroll"
+	Audience  string
+	ReturnTo  string
+	// Session is the session being stepped up, or nil.
+	Session []byte
+	// Secret is the sealed TOTP secret of an enrolment, or nil.
+	Secret []byte
+	// Tries counts wrong passcodes.
+	Tries int
+	// PasswordAt is when the password was given.
+	PasswordAt time.Time
+	CreatedAt  time.Time
+	ExpiresAt  time.Time
+}
+
+// FlowRows reads and writes flows.
+type FlowRows interface {
+	// CreateFlow drops the oldest flows of the account so that at most
+	// limit are left.
+	CreateFlow(f Flow, limit int) error
+	Flow(id []byte) (Flow, error)
+	SaveFlow(f Flow) error // ErrNotFound if it has ended
+	// EndFlow is true for the one caller that ended it.
+	EndFlow(id []byte) (bool, error)
+}
+
+// Session is one signed-in browser.
+type Session struct {
+	ID        []byte // SHA-256 of the id in the cookie
+	AccountID string
+	Epoch     int64
+	// SSO is the SSO config that made it, "" for a password.
+	SSO string
+	// Audience is the audience it was made for.
+	Audience string
+	// SignedInAt is when the password or provider was last believed.
+	SignedInAt time.Time
+	// SecondFactorAt is when a passcode was accepted; zero: never.
+	SecondFactorAt time.Time
+	CreatedAt      time.Time
+	SeenAt         time.Time
+	IdleTimeout    time.Duration
+	ExpiresAt      time.Time
+	Address        string // the client's address at sign-in
+	Browser        string // User-Agent at sign-in, at most 256 bytes
+}
+
+// SessionRows reads and writes sessions. Ending one tells Subscribe.
+type SessionRows interface {
+	CreateSession(s Session) error
+	Session(id []byte) (Session, error)
+	Sessions(accountID string) ([]Session, error) // newest first
+	// EndSession is true for the one caller that ended it.
+	EndSession(id []byte) (bool, error)
+	// SawSession moves SeenAt forward, never back. No row: no error.
+	SawSession(id []byte, at time.Time) error
+}
+
+// Purpose says what a one-time link is for.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeInvitation Purpose = "invitation"
+	PurposeReset      Purpose = "reset"
+)
+
+// OneTimeLink lets its holder set a password once.
+type OneTimeLink struct {
+	ID        []byte // SHA-256 of the token
+	AccountID string
+	Purpose   Purpose
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// OneTimeLinkRows reads and writes one-time links.
+type OneTimeLinkRows interface {
+	// CreateOneTimeLink ends the account's earlier ones.
+	CreateOneTimeLink(l OneTimeLink) error
+	// OneTimeLink returns a link that is neither used nor expired at now.
+	OneTimeLink(id []byte, now time.Time) (OneTimeLink, error)
+	// SpendOneTimeLink likewise, and uses it up: one caller gets it.
+	SpendOneTimeLink(id []byte, now time.Time) (OneTimeLink, error)
+}
+
+// Failures counts wrong guesses under one key.
+type Failures struct {
+	Count int
+	Last  time.Time
+}
+
+// GuessRows counts guesses and remembers what may be used only once.
+type GuessRows interface {
+	// Failures returns the zero value for an unknown key.
+	Failures(key string) (Failures, error)
+	// CountFailure adds one and returns the new value. With leak > 0, one
+	// failure is forgotten first for each leak that passed since Last.
+	CountFailure(key string, now time.Time, leak time.Duration) (Failures, error)
+	// UncountFailure takes one off, not below zero.
+	UncountFailure(key string) error
+	ClearFailures(key string) error
+
+	// UseState is true for the first caller with that id (SHA-256 of a
+	// state). It is remembered until expires.
+	UseState(id []byte, expires time.Time) (bool, error)
+}
+
+// SealedValue is one value sealed at rest.
+type SealedValue struct {
+	Table string // "factors" or "flows"
+	Row   string // id, as it was bound when sealing
+	Value []byte
+}
+
+// SealedRows finds sealed values by the key that sealed them: the first
+// secret.KeyIDSize bytes of the value name it.
+type SealedRows interface {
+	// SealedKeys counts sealed values by key id.
+	SealedKeys() (map[string]int, error)
+	// SealedNotWith lists values sealed with another key than that.
+	SealedNotWith(keyID []byte, limit int) ([]SealedValue, error)
+	// Reseal replaces old by new if the value still is old.
+	Reseal(old SealedValue, new []byte) error
+}
+
+// Event is one entry of the audit trail.
+type Event struct {
+	At        time.Time
+	Action    string // e.g. "sign-in", "sign-out", "user.suspend"
+	Outcome   string // "success", "failure" or "refused"
+	AccountID string // whom it concerns; "" when unknown
+	Actor     string // who did it: account id, "command line", or "" for the person
+	Address   string // the client's address
+	How       string // "password", "sso okta", "passcode app", …
+	Detail    string // never a secret
+	ErrorID   string
+	// Count adds up equal events of a flood; 1 otherwise.
+	Count int
+}
+
+// AuditRows reads and writes the audit trail.
+type AuditRows interface {
+	Audit(e Event) error
+	// Events lists newest first; accountID "" means everyone's.
+	Events(accountID string, limit int) ([]Event, error)
+}

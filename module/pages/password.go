@@ -1,0 +1,30 @@
+package pages
+
+// SetPassword sets a password with a one-time link. It posts token and
+// password to /auth-gateway/reset.
+type SetPassword struct {
+	Token string
+
+	// Email is the account, shown and told to password managers, not posted.
+	Email string
+
+	// MinLength is the least number of characters.
+	MinLength int
+
+	// Invitation: it is the first password of a new account.
+	Invitation bool
+
+	Message Message
+}
+
+// PasswordSet says that the password was set.
+type PasswordSet struct {
+	// SignIn is the link on. Default: /auth-gateway/sign-in.
+	SignIn string
+}
+
+// ResetAsk says whom to ask for a new password where no mail can be sent.
+type ResetAsk struct {
+	// SignIn is the link back. Default: /auth-gateway/sign-in.
+	SignIn string
+}

@@ -1,6 +1,42 @@
 package policy
 
-import "github.com/caddyserver/caddy/v2"
+import (
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
+)
+
+// Values of SignIn.
+const (
+	SignInChoose   = "choose"
+	SignInRedirect = "redirect"
+)
+
+// Values of Password and PasswordChange.
+const (
+	On  = "on"
+	Off = "off"
+)
+
+// Values of SecondFactor beside Off.
+const (
+	SecondFactorOptional = "optional"
+	SecondFactorRequired = "required"
+)
+
+// How long sessions last when an audience does not say.
+const (
+	DefaultIdleTimeout     = 8 * time.Hour
+	DefaultSessionLifetime = 24 * time.Hour
+
+	// MaxSessionLifetime is the longest session an audience may have:
+	// browsers keep no cookie for longer.
+	MaxSessionLifetime = 400 * 24 * time.Hour
+)
 
 // Audience is a named population that shares sign-in rules.
 type Audience struct {
@@ -8,11 +44,12 @@ type Audience struct {
 	// (straight to RedirectTo). Default: choose.
 	SignIn string `json:"sign_in,omitempty"`
 
-	// RedirectTo is the SSO config of sign_in "redirect".
+	// RedirectTo is the SSO config of sign_in "redirect"; it must be among
+	// SSO. Clients outside its IPRanges get the password form instead.
 	RedirectTo string `json:"redirect_to,omitempty"`
 
 	// SSO are the names of the SSO configs assigned to this audience, in the
-	// order in which their buttons are shown.
+	// order in which their buttons are shown. Default: none.
 	SSO []string `json:"sso,omitempty"`
 
 	// Password is "on" or "off": whether people may sign in with a password.
@@ -23,19 +60,103 @@ type Audience struct {
 	// their own password. Default: on.
 	PasswordChange string `json:"password_change,omitempty"`
 
-	// SecondFactor is "off", "optional" or "required". Default: optional.
+	// SecondFactor is "off", "optional" or "required": whether a passcode is
+	// asked for after a password. It never applies to an SSO sign-in.
+	// Default: optional.
 	SecondFactor string `json:"second_factor,omitempty"`
 
 	// Passcode are the methods of the second factor that are offered.
 	// Only "app" is available. Default: app.
 	Passcode []string `json:"passcode,omitempty"`
 
-	// Roles are the roles that belong to this audience. Default: everyone.
+	// Roles are the roles that belong to this audience: "end-user", "agent",
+	// "admin". Default: everyone.
 	Roles []string `json:"roles,omitempty"`
 
-	// IdleTimeout ends a session that was not used for so long. Default: 8h.
+	// IdleTimeout ends a session that was not used for so long.
+	// Default: 8h, or SessionLifetime where that is shorter.
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
-	// SessionLifetime ends a session that long after signing in. Default: 24h.
+	// SessionLifetime ends a session that long after signing in; at most
+	// 400 days. Default: 24h.
 	SessionLifetime caddy.Duration `json:"session_lifetime,omitempty"`
+}
+
+// SetDefaults puts the default into every field that says nothing.
+func (a *Audience) SetDefaults() {
+	orDefault := func(field *string, value string) {
+		if *field == "" {
+			*field = value
+		}
+	}
+	orDefault(&a.SignIn, SignInChoose)
+	orDefault(&a.Password, On)
+	orDefault(&a.PasswordChange, On)
+	orDefault(&a.SecondFactor, SecondFactorOptional)
+	if len(a.Passcode) == 0 {
+		a.Passcode = []string{"app"}
+	}
+	if a.SessionLifetime == 0 {
+		a.SessionLifetime = caddy.Duration(DefaultSessionLifetime)
+	}
+	if a.IdleTimeout == 0 {
+		a.IdleTimeout = min(caddy.Duration(DefaultIdleTimeout), a.SessionLifetime)
+	}
+}
+
+// Validate reports what is wrong with a as far as a alone can tell.
+func (a Audience) Validate() (wrong mistake.List) {
+	wrong.OneOf("sign_in", a.SignIn, SignInChoose, SignInRedirect)
+	wrong.OneOf("password", a.Password, On, Off)
+	wrong.OneOf("password_change", a.PasswordChange, On, Off)
+	wrong.OneOf("second_factor", a.SecondFactor, Off, SecondFactorOptional, SecondFactorRequired)
+
+	switch {
+	case a.SignIn == SignInRedirect && a.RedirectTo == "":
+		wrong.Addf("sign_in", "redirect needs the name of an SSO config")
+	case a.SignIn != SignInRedirect && a.RedirectTo != "":
+		wrong.Addf("sign_in", "names the SSO config %s without sign_in redirect", a.RedirectTo)
+	case a.RedirectTo != "" && !slices.Contains(a.SSO, a.RedirectTo):
+		wrong.Addf("sign_in", "redirects to %s, which is not assigned here: add `sso %[1]s`", a.RedirectTo)
+	}
+	wrong.Repeated("sso", a.SSO)
+	if a.Password == Off && len(a.SSO) == 0 {
+		wrong.Addf("password", "is off and no SSO config is assigned: nobody could sign in")
+	}
+
+	for i, method := range a.Passcode {
+		switch method {
+		case "app":
+		case "email":
+			wrong.AddItemf("passcode", i, "email needs a sender, and mail is not available yet: use app")
+		case "sms":
+			wrong.AddItemf("passcode", i, "sms needs a sender, and sms is not available yet: use app")
+		default:
+			wrong.AddItemf("passcode", i, "unknown method %q: use app, email or sms", method)
+		}
+	}
+	wrong.Repeated("passcode", a.Passcode)
+	for i, role := range a.Roles {
+		_, err := identity.ParseRole(role)
+		wrong.AddItem("roles", i, err)
+	}
+	wrong.Repeated("roles", a.Roles)
+
+	idle, lifetime := time.Duration(a.IdleTimeout), time.Duration(a.SessionLifetime)
+	if idle < 0 || idle > 0 && idle < time.Minute {
+		wrong.Addf("idle_timeout", "%s is too short: people would be signed out while they read; use 1m or more", idle)
+	}
+	if lifetime < 0 || lifetime > 0 && lifetime < time.Minute {
+		wrong.Addf("session_lifetime", "%s is too short: use 1m or more", lifetime)
+	}
+	if lifetime > MaxSessionLifetime {
+		wrong.Addf("session_lifetime", "%s is longer than browsers keep a cookie: use 400d or less", lifetime)
+	}
+	if lifetime == 0 {
+		lifetime = DefaultSessionLifetime
+	}
+	if idle > lifetime {
+		wrong.Addf("idle_timeout", "%s is longer than session_lifetime (%s) and would never be reached", idle, lifetime)
+	}
+	return wrong
 }

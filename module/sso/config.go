@@ -1,5 +1,19 @@
 package sso
 
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
+)
+
 // Mode is how the authorization code is protected on its way.
 type Mode string
 
@@ -11,7 +25,20 @@ const (
 	ModeCode Mode = "code"
 )
 
-// Config is one OpenID Connect identity provider.
+// Words that may stand alone in Admit.
+const (
+	// AdmitAny gives everyone who comes an account.
+	AdmitAny = "any"
+	// AdmitExisting gives nobody a new account.
+	AdmitExisting = "existing"
+)
+
+// MaxButton is how many characters the label of a button may have: what fits
+// one line on a phone.
+const MaxButton = 40
+
+// Config is one OpenID Connect identity provider. Placeholders {env.NAME} and
+// {file.PATH} are resolved when the configuration is loaded.
 type Config struct {
 	// Issuer is the provider's issuer identifier, exactly as its discovery
 	// document and ID tokens spell it. Required.
@@ -21,7 +48,8 @@ type Config struct {
 	ClientID string `json:"client_id,omitempty"`
 
 	// ClientSecret is a placeholder, {env.NAME} or {file.PATH}, for the
-	// client secret. Required with mode "code", optional with "pkce".
+	// client secret; a literal is refused, since the configuration can be
+	// read by many. Required with mode "code", optional with "pkce".
 	ClientSecret string `json:"client_secret,omitempty"`
 
 	// Scopes to ask for. "openid" and "email" must be among them.
@@ -43,11 +71,128 @@ type Config struct {
 	// provider. Default: every client.
 	IPRanges []string `json:"ip_ranges,omitempty"`
 
-	// Button is the label of the button on the sign-in page. Without a
-	// label the people for whom this provider is a candidate go straight to it.
+	// Button is the label of the button on the sign-in page, at most 40
+	// characters. Without a label the people for whom this provider is a
+	// candidate go straight to it.
 	Button string `json:"button,omitempty"`
 
 	// MaxRole is the highest role a claim can give: "end-user", "agent" or
 	// "admin". Default: agent.
 	MaxRole string `json:"max_role,omitempty"`
+}
+
+// SetDefaults puts the default into every field that says nothing.
+func (c *Config) SetDefaults() {
+	if len(c.Scopes) == 0 {
+		c.Scopes = []string{"openid", "email", "profile"}
+	}
+	if c.Mode == "" {
+		c.Mode = ModePKCE
+	}
+	if c.MaxRole == "" {
+		c.MaxRole = string(identity.Agent)
+	}
+}
+
+var (
+	// scopePattern is a scope-token (RFC 6749, section 3.3).
+	scopePattern = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`)
+
+	// domainPattern is a host name with at least one dot.
+	domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+)
+
+// Validate reports what is wrong with c.
+func (c Config) Validate() (wrong mistake.List) {
+	if c.Issuer == "" {
+		wrong.Addf("issuer", "is required: the address of the provider, as its discovery document spells it")
+	} else {
+		wrong.Add("issuer", checkIssuer(c.Issuer))
+	}
+
+	switch {
+	case c.ClientID == "":
+		wrong.Addf("client_id", "is required: the client's identifier at the provider")
+	case strings.ContainsFunc(c.ClientID, func(r rune) bool { return r < ' ' || r > '~' }):
+		// VSCHAR, RFC 6749 appendix A.1.
+		wrong.Addf("client_id", "has a character that no client identifier has (RFC 6749 allows printable ASCII)")
+	}
+
+	wrong.OneOf("mode", string(c.Mode), string(ModePKCE), string(ModeCode))
+	if c.Mode == ModeCode && c.ClientSecret == "" {
+		wrong.Addf("client_secret", "is required with mode code: without a secret and without PKCE anyone could use a stolen code")
+	}
+
+	for i, scope := range c.Scopes {
+		if !scopePattern.MatchString(scope) {
+			wrong.AddItemf("scopes", i, "%q cannot be a scope: give each scope as a word of its own", scope)
+		}
+	}
+	if len(c.Scopes) > 0 {
+		for _, needed := range []string{"openid", "email"} {
+			if !slices.Contains(c.Scopes, needed) {
+				wrong.Addf("scopes", "%s is missing: without it nobody could sign in", needed)
+			}
+		}
+	}
+	wrong.Repeated("scopes", c.Scopes)
+
+	if len(c.Admit) == 0 {
+		wrong.Addf("admit", "is required: say who may get an account through this provider: any, existing, or mail domains")
+	}
+	for i, who := range c.Admit {
+		switch {
+		case who == AdmitAny || who == AdmitExisting:
+			if len(c.Admit) > 1 {
+				wrong.AddItemf("admit", i, "%s must stand alone", who)
+			}
+		case !domainPattern.MatchString(strings.ToLower(who)):
+			wrong.AddItemf("admit", i, "%q is neither any nor existing nor a mail domain such as example.com", who)
+		}
+	}
+	wrong.Repeated("admit", c.Admit)
+
+	ranges := make(map[netip.Prefix]bool, len(c.IPRanges))
+	for i, text := range c.IPRanges {
+		prefix, err := parseRange(text)
+		if err == nil && ranges[prefix] {
+			err = fmt.Errorf("%s is there twice", text)
+		}
+		wrong.AddItem("ip_ranges", i, err)
+		ranges[prefix] = true
+	}
+
+	if utf8.RuneCountInString(c.Button) > MaxButton {
+		wrong.Addf("button", "is longer than %d characters", MaxButton)
+	}
+	if strings.ContainsFunc(c.Button, unicode.IsControl) {
+		wrong.Addf("button", "has a line break or another control character in it")
+	}
+	if c.MaxRole != "" {
+		_, err := identity.ParseRole(c.MaxRole)
+		wrong.Add("max_role", err)
+	}
+	return wrong
+}
+
+// parseRange reads a CIDR or an address.
+func parseRange(text string) (netip.Prefix, error) {
+	if prefix, err := netip.ParsePrefix(text); err == nil {
+		return prefix, nil
+	}
+	addr, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a CIDR such as 192.0.2.0/24", text)
+	}
+	return addr.Prefix(addr.BitLen())
+}
+
+// checkIssuer refuses what cannot be the issuer of one provider (OpenID
+// Connect Discovery 1.0, section 3).
+func checkIssuer(issuer string) error {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("%q is not an address such as https://idp.example.com", issuer)
+	}
+	return nil
 }

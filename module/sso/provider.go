@@ -1,0 +1,272 @@
+// Package sso is the OpenID Connect relying party: it sends people to their
+// identity provider and decides whether to believe what they come back with.
+//
+// It speaks to providers only. Cookies, pages and accounts are other
+// packages'; nothing in here runs while nobody signs in.
+package sso
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"go.uber.org/zap"
+	"golang.org/x/oauth2"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+)
+
+// defaultTimeout limits each call to a provider.
+const defaultTimeout = 10 * time.Second
+
+// Options is what a Provider needs besides its configuration.
+type Options struct {
+	// Clock tells the time. Default: time.Now.
+	Clock func() time.Time
+
+	// HTTPClient lends its Transport; redirects, size and time are limited
+	// all the same. Default: one of the Provider's own, which follows the
+	// proxy settings of the environment.
+	HTTPClient *http.Client
+
+	// Timeout limits each call to the provider. Default: 10 seconds.
+	Timeout time.Duration
+
+	// Log tells of what does not fail a sign-in: a key that cannot be read,
+	// a discovery document that is out of date. Default: nobody.
+	Log *zap.Logger
+}
+
+// Provider is one SSO config at work. Its methods may be called at once.
+type Provider struct {
+	name   string
+	config Config
+	secret string
+	clock  func() time.Time
+
+	http     *http.Client
+	metadata *document[metadata]
+	keys     *keySet
+}
+
+// Pending is what Finish has to know of a sign-in that Start began. It holds
+// secrets: the caller seals it into a cookie of the browser that started.
+type Pending struct {
+	SSO    string `json:"sso"`
+	Issuer string `json:"iss"`
+	State  string `json:"state"`
+	Nonce  string `json:"nonce"`
+	// Verifier is the PKCE code verifier (RFC 7636); empty without PKCE.
+	Verifier string `json:"ver,omitempty"`
+}
+
+// Assertion is what a provider says of a person, once it is believed.
+type Assertion struct {
+	// Issuer and Subject together are who it is; nothing else is.
+	Issuer, Subject string
+
+	// SID is the provider's session, or "" (OpenID Connect Front-Channel
+	// Logout 1.0 section 3).
+	SID string
+
+	// Email is the address as the provider spells it, never empty.
+	Email string
+
+	// EmailVerified: the provider says that the address is the person's.
+	EmailVerified bool
+
+	// Attributes that the provider told: name and email.
+	Attributes identity.Attributes
+
+	// AuthTime is when the person proved who they are to the provider;
+	// zero if it did not say.
+	AuthTime time.Time
+
+	// RawIDToken is a secret; it is handed back at sign-out.
+	RawIDToken string
+}
+
+// NewProvider returns the provider of the SSO config with that name. It does
+// not use the network. The client secret is the resolved one, "" for none.
+func NewProvider(name string, config Config, clientSecret string, opts Options) (*Provider, error) {
+	if err := ValidateIssuer(config.Issuer); err != nil {
+		return nil, fmt.Errorf("sso %s: %w", name, err)
+	}
+	if config.ClientID == "" {
+		return nil, fmt.Errorf("sso %s: client_id is empty", name)
+	}
+	switch config.Mode {
+	case "":
+		config.Mode = ModePKCE
+	case ModePKCE:
+	case ModeCode:
+		if clientSecret == "" {
+			return nil, fmt.Errorf("sso %s: mode code needs a client_secret", name)
+		}
+	default:
+		return nil, fmt.Errorf("sso %s: unknown mode %q: use pkce or code", name, config.Mode)
+	}
+	if len(config.Scopes) == 0 {
+		config.Scopes = []string{oidc.ScopeOpenID, oidc.ScopeEmail, oidc.ScopeProfile}
+	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Timeout == 0 {
+		opts.Timeout = defaultTimeout
+	}
+	if opts.Log == nil {
+		opts.Log = zap.NewNop()
+	}
+	log := opts.Log.With(zap.String("sso", name))
+
+	p := &Provider{name: name, config: config, secret: clientSecret, clock: opts.Clock}
+	p.http = newClient(opts.HTTPClient, opts.Timeout)
+	p.metadata = newDocument("discovery document", p.discover, opts, log)
+	p.keys = newKeySet(p, opts, log)
+	return p, nil
+}
+
+// Start returns the address at the provider to send a person to, and what
+// Finish needs when the person is back. The state is the caller's, unguessable
+// and used once. Every error is a *Fault.
+func (p *Provider) Start(ctx context.Context, redirectURI, state string) (string, Pending, error) {
+	if state == "" {
+		return "", Pending{}, p.fault(faultf(FaultOther, "starting without a state"))
+	}
+	meta, err := p.metadata.get(ctx)
+	if err != nil {
+		return "", Pending{}, p.fault(asFault(FaultDiscovery, "reading the discovery document", err))
+	}
+	pending := Pending{SSO: p.name, Issuer: p.config.Issuer, State: state, Nonce: rand.Text()}
+	options := []oauth2.AuthCodeOption{oidc.Nonce(pending.Nonce)}
+	if p.config.Mode == ModePKCE {
+		pending.Verifier = oauth2.GenerateVerifier()
+		options = append(options, oauth2.S256ChallengeOption(pending.Verifier))
+	}
+	client, err := p.client(meta, redirectURI)
+	if err != nil {
+		return "", Pending{}, p.fault(asFault(FaultDiscovery, "reading the discovery document", err))
+	}
+	return client.AuthCodeURL(state, options...), pending, nil
+}
+
+// Finish returns what the provider says of the person who came back with the
+// query. The caller has marked the state as used before. Every error is a
+// *Fault.
+func (p *Provider) Finish(ctx context.Context, pending Pending, redirectURI string, query url.Values) (*Assertion, error) {
+	assertion, err := p.finish(ctx, pending, redirectURI, query)
+	if err != nil {
+		return nil, p.fault(asFault(FaultOther, "finishing the sign-in", err))
+	}
+	return assertion, nil
+}
+
+func (p *Provider) finish(ctx context.Context, pending Pending, redirectURI string, query url.Values) (*Assertion, error) {
+	if pending.SSO != p.name || pending.Issuer != p.config.Issuer {
+		return nil, faultf(FaultResponse, "the sign-in was started at another provider (%s, %s)", pending.SSO, pending.Issuer)
+	}
+	if p.config.Mode == ModePKCE && pending.Verifier == "" {
+		return nil, faultf(FaultResponse, "the sign-in was started without PKCE: the mode has changed meanwhile")
+	}
+	meta, err := p.metadata.get(ctx)
+	if err != nil {
+		return nil, asFault(FaultDiscovery, "reading the discovery document", err)
+	}
+	code, err := p.checkResponse(meta, pending, query)
+	if err != nil {
+		return nil, err
+	}
+	token, rawIDToken, err := p.exchange(ctx, meta, redirectURI, code, pending.Verifier)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := p.verifyIDToken(ctx, meta, rawIDToken, token.AccessToken, pending.Nonce)
+	if err != nil {
+		return nil, err
+	}
+	if claims.wantsUserinfo(p.config.TrustEmail) && meta.UserinfoEndpoint != "" {
+		info, err := p.userinfo(ctx, meta, token.AccessToken, claims.Subject)
+		if err != nil {
+			return nil, err
+		}
+		claims.add(info)
+	}
+	if claims.Email == "" {
+		return nil, faultf(FaultNoEmail, "neither ID token nor userinfo has an e-mail address; the scope email and the person's profile decide that at the provider")
+	}
+	return claims.assertion(p.config.Issuer, rawIDToken), nil
+}
+
+// checkResponse returns the code of an authorization response that is the
+// answer to what Start asked (RFC 6749 section 4.1.2, RFC 9207).
+func (p *Provider) checkResponse(meta *metadata, pending Pending, query url.Values) (code string, err error) {
+	for name, values := range query {
+		if len(values) > 1 {
+			return "", faultf(FaultResponse, "the response has the parameter %q %d times", words(name, 64, nil), len(values))
+		}
+	}
+	if pending.State == "" || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(pending.State)) != 1 {
+		return "", faultf(FaultResponse, "the response has another state than the request")
+	}
+	if iss := query.Get("iss"); query.Has("iss") && iss != p.config.Issuer {
+		return "", faultf(FaultResponse, "the response is another issuer's: iss is %q, want %q", words(iss, 200, nil), p.config.Issuer)
+	} else if meta.IssInResponse && !query.Has("iss") {
+		return "", faultf(FaultResponse, "the response has no iss, which the provider announces to send")
+	}
+	if query.Has("error") {
+		return "", providerFault("the provider refused", query.Get("error"), query.Get("error_description"), p.secret, query.Get("code"))
+	}
+	code = query.Get("code")
+	if code == "" {
+		return "", faultf(FaultResponse, "the response has neither a code nor an error")
+	}
+	return code, nil
+}
+
+// client returns the OAuth 2.0 client as this provider wants it.
+func (p *Provider) client(meta *metadata, redirectURI string) (*oauth2.Config, error) {
+	style, err := meta.authStyle(p.secret != "")
+	if err != nil {
+		return nil, err
+	}
+	return &oauth2.Config{
+		ClientID:     p.config.ClientID,
+		ClientSecret: p.secret,
+		RedirectURL:  redirectURI,
+		Scopes:       p.config.Scopes,
+		Endpoint: oauth2.Endpoint{
+			AuthURL:   meta.AuthorizationEndpoint,
+			TokenURL:  meta.TokenEndpoint,
+			AuthStyle: style,
+		},
+	}, nil
+}
+
+// Name returns the name of the SSO config.
+func (p *Provider) Name() string { return p.name }
+
+// Config returns the configuration, defaults filled in.
+func (p *Provider) Config() Config { return p.config }
+
+// Close lets go of idle connections. The Provider still works afterwards, so
+// requests that are under way may end.
+func (p *Provider) Close() error {
+	p.http.CloseIdleConnections()
+	return nil
+}
+
+func (p *Provider) fault(f *Fault) error {
+	named := *f
+	named.SSO = p.name
+	return &named
+}
+
+// errTooLarge: an answer is longer than maxAnswer.
+var errTooLarge = errors.New("the answer is larger than 1 MiB")

@@ -1,0 +1,257 @@
+package sso
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4/json"
+	"golang.org/x/oauth2"
+)
+
+const (
+	// skew is how far a provider's clock may be ahead.
+	skew = 90 * time.Second
+
+	// maxTokenAge is how old an ID token may be that was asked for minutes
+	// ago: more is a clock that is wrong, here or there.
+	maxTokenAge = time.Hour
+
+	// maxSubject is the length of a subject in bytes (OpenID Connect Core 2).
+	maxSubject = 255
+)
+
+// exchange spends the code (RFC 6749 section 4.1.3). It is sent once, to the
+// token endpoint, in one way.
+func (p *Provider) exchange(ctx context.Context, meta *metadata, redirectURI, code, verifier string) (*oauth2.Token, string, error) {
+	const doing = "exchanging the code"
+	client, err := p.client(meta, redirectURI)
+	if err != nil {
+		return nil, "", err
+	}
+	var options []oauth2.AuthCodeOption
+	if verifier != "" {
+		options = append(options, oauth2.VerifierOption(verifier))
+	}
+	token, err := client.Exchange(oidc.ClientContext(ctx, p.http), code, options...)
+	if refused := new(oauth2.RetrieveError); errors.As(err, &refused) {
+		// Its text has the whole answer in it, and with that perhaps tokens.
+		return nil, "", p.refusal(doing, refused, code, verifier)
+	}
+	if err != nil {
+		return nil, "", asFault(FaultToken, doing, err)
+	}
+	if token.TokenType != "" && !strings.EqualFold(token.TokenType, "Bearer") {
+		return nil, "", faultf(FaultToken, "%s: the token type is %q, want Bearer", doing, words(token.TokenType, 64, nil))
+	}
+	rawIDToken, ok := token.Extra("id_token").(string)
+	if !ok || rawIDToken == "" {
+		return nil, "", faultf(FaultToken, "%s: the answer has no ID token; is the scope openid granted?", doing)
+	}
+	return token, rawIDToken, nil
+}
+
+// refusal returns the fault for an error of the token endpoint.
+func (p *Provider) refusal(doing string, refused *oauth2.RetrieveError, secrets ...string) *Fault {
+	if refused.ErrorCode != "" {
+		return providerFault(doing, refused.ErrorCode, refused.ErrorDescription, append(secrets, p.secret)...)
+	}
+	switch status := refused.Response.StatusCode; {
+	case status == http.StatusUnauthorized:
+		return faultf(FaultClient, "%s: the token endpoint answers with status 401: check client_id and client_secret", doing)
+	case status >= 300 && status < 400:
+		return faultf(FaultOther, "%s: the token endpoint redirects (%d), which is not followed: the code and the secret would go along", doing, status)
+	case status >= 500, status == http.StatusTooManyRequests:
+		return faultf(FaultUnavailable, "%s: the token endpoint answers with status %d", doing, status)
+	default:
+		return faultf(FaultOther, "%s: the token endpoint answers with status %d", doing, status)
+	}
+}
+
+// idTokenClaims is what the gateway reads of an ID token. It is decoded with
+// go-jose's JSON: a claim "EMAIL" that a person can set at the provider is
+// not "email", and a claim given twice is refused.
+type idTokenClaims struct {
+	profile
+
+	Issuer          string      `json:"iss"`
+	Audience        audience    `json:"aud"`
+	AuthorizedParty *string     `json:"azp"`
+	Expiry          json.Number `json:"exp"`
+	IssuedAt        json.Number `json:"iat"`
+	NotBefore       json.Number `json:"nbf"`
+	AuthTime        json.Number `json:"auth_time"`
+	Nonce           string      `json:"nonce"`
+	AtHash          *string     `json:"at_hash"`
+	SID             string      `json:"sid"`
+}
+
+// verifyIDToken returns the claims of an ID token that is to be believed
+// (OpenID Connect Core 3.1.3.7). go-oidc checks signature, issuer, audience
+// and expiry; the rest is checked here.
+func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, accessToken, nonce string) (*idTokenClaims, error) {
+	algs := meta.idTokenAlgs()
+	config := &oidc.Config{ClientID: p.config.ClientID, Now: p.clock}
+	for _, alg := range algs {
+		config.SupportedSigningAlgs = append(config.SupportedSigningAlgs, string(alg))
+	}
+	signature := &verification{keys: p.keys, algs: algs}
+	token, err := oidc.NewVerifier(p.config.Issuer, signature, config).Verify(ctx, raw)
+	if signature.err != nil {
+		return nil, asFault(FaultToken, "ID token", signature.err)
+	}
+	if expired := new(oidc.TokenExpiredError); errors.As(err, &expired) {
+		return nil, faultf(FaultToken, "ID token: exp: it expired at %s: is a clock wrong, here or at the provider?", expired.Expiry.UTC().Format(time.RFC3339))
+	}
+	if err != nil {
+		return nil, faultf(FaultToken, "ID token: %w", err)
+	}
+	var payload json.RawMessage
+	if err := token.Claims(&payload); err != nil {
+		return nil, faultf(FaultToken, "ID token: %w", err)
+	}
+	claims := new(idTokenClaims)
+	if err := json.Unmarshal(payload, claims); err != nil {
+		return nil, faultf(FaultToken, "ID token: %w", err)
+	}
+	if err := claims.check(p.config.Issuer, p.config.ClientID, nonce, p.clock()); err != nil {
+		return nil, faultf(FaultToken, "ID token: %w", err)
+	}
+	if claims.AtHash != nil {
+		if *claims.AtHash != token.AccessTokenHash {
+			return nil, faultf(FaultToken, "ID token: at_hash is there in two spellings")
+		}
+		if err := token.VerifyAccessToken(accessToken); err != nil {
+			return nil, faultf(FaultToken, "ID token: at_hash is not that of the access token")
+		}
+	}
+	return claims, nil
+}
+
+// check holds the claims against what is expected.
+func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) error {
+	if c.Issuer != issuer {
+		return fmt.Errorf("iss is %q, want %q", words(c.Issuer, 200, nil), issuer)
+	}
+	if nonce == "" || subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(nonce)) != 1 {
+		return errors.New("nonce is not the one that was sent: it was made for another sign-in")
+	}
+	if err := checkSubject(c.Subject); err != nil {
+		return err
+	}
+
+	// Rule 3: an audience that is not trusted makes the token untrusted.
+	if !slices.Contains(c.Audience, clientID) {
+		return errors.New("aud does not name this client")
+	}
+	for _, audience := range c.Audience {
+		if audience != clientID {
+			return fmt.Errorf("aud: it was also made for %q, which is not trusted", words(audience, 100, nil))
+		}
+	}
+	if c.AuthorizedParty != nil && *c.AuthorizedParty != clientID {
+		return fmt.Errorf("azp is %q: it was made for another client", words(*c.AuthorizedParty, 100, nil))
+	}
+
+	// Rules 9 and 10.
+	expiry, err := instant("exp", c.Expiry)
+	if err != nil {
+		return err
+	}
+	issued, err := instant("iat", c.IssuedAt)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !expiry.After(now):
+		return errors.New("exp: it has expired")
+	case issued.After(now.Add(skew)):
+		return fmt.Errorf("iat is %s in the future: a clock is wrong, here or at the provider", issued.Sub(now).Round(time.Second))
+	case issued.Before(now.Add(-maxTokenAge)):
+		return fmt.Errorf("iat is %s ago: a clock is wrong, here or at the provider", now.Sub(issued).Round(time.Second))
+	case expiry.Before(issued):
+		return errors.New("exp is before iat")
+	}
+	if c.NotBefore != "" {
+		if from, err := instant("nbf", c.NotBefore); err != nil {
+			return err
+		} else if from.After(now.Add(skew)) {
+			return errors.New("nbf is in the future: a clock is wrong, here or at the provider")
+		}
+	}
+	if c.AuthTime != "" {
+		if at, err := instant("auth_time", c.AuthTime); err != nil {
+			return err
+		} else if at.After(now.Add(skew)) {
+			return errors.New("auth_time is in the future: a clock is wrong, here or at the provider")
+		}
+	}
+	return nil
+}
+
+// assertion returns what the claims say.
+func (c *idTokenClaims) assertion(issuer, raw string) *Assertion {
+	a := &Assertion{
+		Issuer:        issuer,
+		Subject:       c.Subject,
+		SID:           c.SID,
+		Email:         c.Email,
+		EmailVerified: c.EmailVerified.is(),
+		RawIDToken:    raw,
+	}
+	a.Attributes.Email = c.Email
+	a.Attributes.Name = oneLine(c.Name)
+	if c.AuthTime != "" {
+		a.AuthTime, _ = instant("auth_time", c.AuthTime)
+	}
+	return a
+}
+
+// checkSubject refuses what cannot be the name of a person at a provider.
+func checkSubject(subject string) error {
+	switch {
+	case subject == "":
+		return errors.New("sub is missing or empty")
+	case len(subject) > maxSubject:
+		return errors.New("sub is longer than 255 bytes")
+	case !utf8.ValidString(subject), strings.ContainsFunc(subject, unicode.IsControl):
+		return errors.New("sub holds control characters")
+	}
+	return nil
+}
+
+// instant reads a NumericDate (RFC 7519 section 2).
+func instant(name string, number json.Number) (time.Time, error) {
+	if number == "" {
+		return time.Time{}, fmt.Errorf("%s is missing", name)
+	}
+	seconds, err := number.Float64()
+	if err != nil || seconds <= 0 || seconds > 1<<40 {
+		return time.Time{}, fmt.Errorf("%s is not a time", name)
+	}
+	return time.Unix(int64(seconds), 0), nil
+}
+
+// audience is one string or several (RFC 7519 section 4.1.3).
+type audience []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *audience) UnmarshalJSON(raw []byte) error {
+	var one string
+	if json.Unmarshal(raw, &one) == nil {
+		*a = audience{one}
+		return nil
+	}
+	return json.Unmarshal(raw, (*[]string)(a))
+}
+
+// Interface guards.
+var _ json.Unmarshaler = (*audience)(nil)

@@ -1,0 +1,51 @@
+package policy
+
+import "github.com/auth-gateway/caddy-auth-gateway/module/identity"
+
+// EveryDoorRequires reports whether people with that role always need a second
+// factor beside their password: every audience that is open to them and takes
+// passwords requires one. It is false where no audience is. What it decides is
+// how short a password may be.
+func EveryDoorRequires(doors map[string]*Door, role identity.Role) bool {
+	found := false
+	for _, d := range doors {
+		if !d.Admits(role) || !d.Password() {
+			continue
+		}
+		if d.SecondFactor() != SecondFactorRequired {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// Strictest decides whether a session opens what is not one audience's: the
+// pages of a person's own account and the console. They ask for the strictest
+// of what that person's audiences ask for; those that do not take the way in
+// which the session was made have nothing to ask.
+func Strictest(doors map[string]*Door, m Made) Verdict {
+	strictest := NotMember
+	for _, d := range doors {
+		if verdict := d.Opens(m); strictness(verdict) > strictness(strictest) {
+			strictest = verdict
+		}
+	}
+	return strictest
+}
+
+// strictness orders verdicts of several audiences on one session. One audience
+// that takes it outweighs those that are not this person's or not this way.
+func strictness(v Verdict) int {
+	switch v {
+	case NotMember:
+		return 0
+	case Opens:
+		return 2
+	case NeedsPasscode:
+		return 3
+	case NeedsEnrollment:
+		return 4
+	}
+	return 1
+}

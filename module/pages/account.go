@@ -33,3 +33,10 @@ type Account struct {
 	// Back is the link to the app. Default: /.
 	Back string
 }
+
+func (Account) name() string { return "account" }
+
+// Interface guards.
+var (
+	_ Page = Account{}
+)

@@ -46,8 +46,7 @@ const (
 	ProviderRefused        ErrorKind = "provider_refused" // anything else it answered
 )
 
-// What went wrong with the person's account. Detail.SSO names the provider
-// and Detail.Email the address, where they are known.
+// What went wrong with the person's account. Detail.SSO names the provider.
 const (
 	NoEmail         ErrorKind = "no_email"
 	EmailUnverified ErrorKind = "email_unverified"
@@ -70,12 +69,13 @@ type Error struct {
 	Way Way
 }
 
-// Detail is what an error page names. What is "" is replaced by general words.
+// Detail is what an error page names.
 type Detail struct {
-	// SSO is the provider: the SSO config's button label or name.
+	// SSO is the provider: the SSO config's name, or its button's label.
+	// Default: general words.
 	SSO string
 
-	// Email is the address of the account.
+	// Email is the address of the account. Required with NotAllowed.
 	Email string
 }
 
@@ -102,5 +102,66 @@ type Way struct {
 	Flow string
 }
 
-// Status is the status that goes with an error.
-func (k ErrorKind) Status() int { return http.StatusInternalServerError }
+// consequences are what goes with a kind of error.
+type consequences struct {
+	status int
+	way    WayKind
+}
+
+var errorKinds = map[ErrorKind]consequences{
+	NotAllowed:       {http.StatusForbidden, WaySwitchAccount},
+	WayRefused:       {http.StatusForbidden, WaySignIn},
+	PasswordOff:      {http.StatusForbidden, WayTryAgain},
+	UnknownSSO:       {http.StatusNotFound, WaySignIn},
+	FlowExpired:      {http.StatusBadRequest, WaySignIn},
+	LinkExpired:      {http.StatusGone, WaySignIn},
+	NothingSent:      {http.StatusUnauthorized, WaySignIn},
+	CrossSite:        {http.StatusForbidden, WaySignIn},
+	BadRequest:       {http.StatusBadRequest, WayBack},
+	AmbiguousPath:    {http.StatusBadRequest, WayBack},
+	NotFound:         {http.StatusNotFound, WayBack},
+	MethodNotAllowed: {http.StatusMethodNotAllowed, WayBack},
+	TooEarly:         {http.StatusTooEarly, WayTryAgain},
+
+	StoreUnavailable:  {http.StatusServiceUnavailable, WayTryAgain},
+	Busy:              {http.StatusServiceUnavailable, WayTryAgain},
+	OriginUnclear:     {http.StatusForbidden, WayTryAgain},
+	RangesUndecidable: {http.StatusServiceUnavailable, WayTryAgain},
+
+	ProviderUnreachable:    {http.StatusBadGateway, WayTryAgain},
+	InvalidScope:           {http.StatusBadGateway, WaySignIn},
+	UnauthorizedClient:     {http.StatusBadGateway, WaySignIn},
+	InvalidClient:          {http.StatusBadGateway, WaySignIn},
+	RedirectMismatch:       {http.StatusBadGateway, WaySignIn},
+	AccessDenied:           {http.StatusForbidden, WaySignIn},
+	LoginRequired:          {http.StatusForbidden, WaySignIn},
+	TemporarilyUnavailable: {http.StatusBadGateway, WayTryAgain},
+	UnexpectedIssuer:       {http.StatusBadGateway, WaySignIn},
+	UnusableKeys:           {http.StatusBadGateway, WaySignIn},
+	ClockSkew:              {http.StatusBadGateway, WaySignIn},
+	ProviderRefused:        {http.StatusBadGateway, WaySignIn},
+
+	NoEmail:         {http.StatusForbidden, WaySignIn},
+	EmailUnverified: {http.StatusForbidden, WaySignIn},
+	EmailTaken:      {http.StatusForbidden, WaySignIn},
+	NotAdmitted:     {http.StatusForbidden, WaySignIn},
+	Suspended:       {http.StatusForbidden, WaySignIn},
+}
+
+// Status is the status that goes with an error: 403 for NotAllowed, 502 for a
+// provider at fault, and so on.
+func (k ErrorKind) Status() int {
+	if c, ok := errorKinds[k]; ok {
+		return c.status
+	}
+	return http.StatusInternalServerError
+}
+
+func (k ErrorKind) way() WayKind { return errorKinds[k].way }
+
+func (Error) name() string { return "error" }
+
+// Interface guards.
+var (
+	_ Page = Error{}
+)

@@ -1,6 +1,9 @@
 package pages
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // MessageKind names what a page has to say about what was just posted.
 type MessageKind string
@@ -43,4 +46,76 @@ type Message struct {
 
 	// Wait is how long to wait; shown in minutes, rounded up.
 	Wait time.Duration
+}
+
+// shownMessage is a message as a template shows it.
+type shownMessage struct {
+	text   string
+	at     string   // id of the input at which it stands; "": above the form
+	blamed []string // ids of the inputs that are to blame
+	focus  string   // id of the input in which typing goes on
+}
+
+func (m *shownMessage) blames(id string) bool { return slices.Contains(m.blamed, id) }
+
+// prepareMessage returns the message of the page, or nil.
+func (s *shown) prepareMessage() (*shownMessage, error) {
+	var message Message
+	passcode := "passcode" // id of the input that was used
+	minLength := 0
+	switch page := s.Page.(type) {
+	case SignIn:
+		message = page.Message
+	case Passcode:
+		message = page.Message
+		if page.Recovery {
+			passcode = "recovery-code"
+		}
+	case Enroll:
+		message = page.Message
+	case SetPassword:
+		message, minLength = page.Message, page.MinLength
+	}
+
+	m := new(shownMessage)
+	key := "message." + string(message.Kind)
+	var params []any
+	switch message.Kind {
+	case NoMessage:
+		return nil, nil
+	case WrongCredentials:
+		m.blamed, m.focus = []string{"email", "password"}, "password"
+	case WaitCredentials, WaitPasscode:
+		// Minutes while people count in minutes.
+		unit, n := ".minutes", roundUp(message.Wait, time.Minute)
+		if n > 90 {
+			unit, n = ".hours", roundUp(message.Wait, time.Hour)
+		}
+		key, params = key+unit, []any{"count", n}
+	case WrongPasscode:
+		m.at = passcode
+		if passcode != "passcode" {
+			key = "message.wrong_recovery_code"
+		}
+	case PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordOwnWords:
+		m.at = "password"
+		params = []any{"count", minLength}
+	case FieldEmpty, FieldTooLong:
+		m.at = string(message.Field)
+		if message.Field == PasscodeField {
+			m.at = passcode
+		}
+		key += "." + m.at
+	}
+	if m.at != "" {
+		m.blamed, m.focus = []string{m.at}, m.at
+	}
+	var err error
+	m.text, err = s.T(key, params...)
+	return m, err
+}
+
+// roundUp counts units, the last one begun included, at least one.
+func roundUp(d, unit time.Duration) int {
+	return max(1, int((d+unit-1)/unit))
 }

@@ -28,3 +28,14 @@ type ResetAsk struct {
 	// SignIn is the link back. Default: /auth-gateway/sign-in.
 	SignIn string
 }
+
+func (SetPassword) name() string { return "set_password" }
+func (PasswordSet) name() string { return "password_set" }
+func (ResetAsk) name() string    { return "reset_ask" }
+
+// Interface guards.
+var (
+	_ Page = SetPassword{}
+	_ Page = PasswordSet{}
+	_ Page = ResetAsk{}
+)

@@ -92,3 +92,16 @@ type RecoveryCodes struct {
 	// Step of Steps is where the person is; Steps 0 shows neither.
 	Step, Steps int
 }
+
+func (SignIn) name() string        { return "sign_in" }
+func (Passcode) name() string      { return "passcode" }
+func (Enroll) name() string        { return "enroll" }
+func (RecoveryCodes) name() string { return "recovery_codes" }
+
+// Interface guards.
+var (
+	_ Page = SignIn{}
+	_ Page = Passcode{}
+	_ Page = Enroll{}
+	_ Page = RecoveryCodes{}
+)

@@ -21,3 +21,12 @@ type SignedOut struct {
 	// signed in, or "".
 	StillAt string
 }
+
+func (SignOut) name() string   { return "sign_out" }
+func (SignedOut) name() string { return "signed_out" }
+
+// Interface guards.
+var (
+	_ Page = SignOut{}
+	_ Page = SignedOut{}
+)

@@ -1,0 +1,131 @@
+package account
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+const (
+	flowRows   = "flows/"
+	factorRows = "factors/"
+)
+
+// FlowRow is the row that a value sealed in a flow is bound to.
+func FlowRow(flowID []byte) string { return flowRows + hex.EncodeToString(flowID) }
+
+// FactorRow is the row that the secret of a factor is bound to.
+func FactorRow(factorID string) string { return factorRows + factorID }
+
+// Enrollment is what a person needs to set up an authenticator app.
+type Enrollment struct {
+	URL string // otpauth://…, for a QR code
+	Key string // the same key, to be typed: groups of four
+}
+
+// BeginEnrollment returns a new secret, sealed for a row (see FlowRow).
+func (p *People) BeginEnrollment(row string) (sealed []byte, err error) {
+	return p.ring.Seal(randomBytes(totpSecretSize), row), nil
+}
+
+// ShowEnrollment returns what to show of a secret. issuer, the operator's name
+// or the site's host, and email are what the app lists it under.
+func (p *People) ShowEnrollment(sealed []byte, row, issuer, email string) (Enrollment, error) {
+	secret, err := p.ring.Open(sealed, row)
+	if err != nil {
+		return Enrollment{}, fmt.Errorf("opening the secret of an enrollment: %w", err)
+	}
+	url, key, err := totpKey(secret, issuer, email)
+	if err != nil {
+		return Enrollment{}, err
+	}
+	return Enrollment{URL: url, Key: key}, nil
+}
+
+// FinishEnrollment sets the app up as a second factor once it shows the right
+// code, which is used up by that. It returns ErrWrong or *Held, and
+// ErrEnrollmentEnded if the flow of that row has ended or the account has an
+// app already.
+//
+// It is one transaction: the factor, ten recovery codes in place of earlier
+// ones, the epoch, which ends all flows and sessions of the account, and then.
+// An error of then, which is returned as it is, undoes all of it. then may run
+// more than once; a session that it makes needs the epoch that the account has
+// by then.
+func (p *People) FinishEnrollment(ctx context.Context, accountID string, sealed []byte, row, code string, required bool, from From, then func(tx store.Tx, recoveryCodes []string) error) error {
+	secret, err := p.ring.Open(sealed, row)
+	if err != nil {
+		return fmt.Errorf("opening the secret of an enrollment: %w", err)
+	}
+	return p.guessPasscode(ctx, accountID, from, func(tx store.Tx, now time.Time) (func() error, error) {
+		steps := matchingSteps(secret, typedCode(code), now)
+		if len(steps) == 0 {
+			return nil, nil
+		}
+		return func() error {
+			if err := mayEnroll(tx, accountID, row, now); err != nil {
+				return err
+			}
+			codes, err := p.enroll(tx, accountID, secret, steps[0], required, now)
+			if err != nil {
+				return fmt.Errorf("setting up a second factor of account %s: %w", accountID, err)
+			}
+			return then(tx, codes)
+		}, nil
+	})
+}
+
+// mayEnroll lets one of several enrollments at once win.
+func mayEnroll(tx store.Tx, accountID, row string, now time.Time) error {
+	if name, ok := strings.CutPrefix(row, flowRows); ok {
+		id, err := hex.DecodeString(name)
+		if err != nil {
+			return fmt.Errorf("row %q of an enrollment: %w", row, err)
+		}
+		flow, err := tx.Flow(id)
+		if errors.Is(err, store.ErrNotFound) || err == nil && (flow.AccountID != accountID || !now.Before(flow.ExpiresAt)) {
+			return ErrEnrollmentEnded
+		}
+		if err != nil {
+			return err
+		}
+	}
+	factors, err := tx.Factors(accountID)
+	if err != nil {
+		return err
+	}
+	for _, f := range factors {
+		if f.Method == store.MethodApp {
+			return ErrEnrollmentEnded
+		}
+	}
+	return nil
+}
+
+func (p *People) enroll(tx store.Tx, accountID string, secret []byte, step int64, required bool, now time.Time) ([]string, error) {
+	id := store.NewID()
+	err := tx.CreateFactor(store.Factor{
+		ID:        id,
+		AccountID: accountID,
+		Method:    store.MethodApp,
+		Secret:    p.ring.Seal(secret, FactorRow(id)),
+		Required:  required,
+		Preferred: true,
+		Step:      step,
+		CreatedAt: now,
+		UsedAt:    now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	codes, hashes := newRecoveryCodes(accountID)
+	if err := tx.ReplaceRecoveryCodes(accountID, hashes, now); err != nil {
+		return nil, err
+	}
+	return codes, tx.MoveEpoch(accountID, nil, now)
+}

@@ -1,0 +1,84 @@
+package account
+
+import (
+	"encoding/base32"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/hotp"
+	"github.com/pquerna/otp/totp"
+	"golang.org/x/text/width"
+)
+
+const (
+	// totpSecretSize is as long as the hash, which RFC 4226, section 4
+	// recommends. A shorter secret never validates.
+	totpSecretSize = 20
+	totpPeriod     = 30 * time.Second
+	totpSkew       = 1 // steps, before and after
+)
+
+var totpOptions = hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1}
+
+var typedEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// matchingSteps returns the time steps at which the authenticator app with
+// that secret shows the code: the present one first. RFC 6238, section 5.2.
+func matchingSteps(secret []byte, code string, now time.Time) []int64 {
+	if len(secret) < totpSecretSize || len(code) != totpOptions.Digits.Length() {
+		return nil
+	}
+	key := typedEncoding.EncodeToString(secret)
+	present := now.Unix() / int64(totpPeriod/time.Second)
+	var steps []int64
+	for _, skew := range []int64{0, -totpSkew, totpSkew} {
+		if ok, err := hotp.ValidateCustom(code, uint64(present+skew), key, totpOptions); err == nil && ok {
+			steps = append(steps, present+skew)
+		}
+	}
+	return steps
+}
+
+// totpKey returns what an authenticator app reads from the QR code, and the
+// same key to be typed.
+func totpKey(secret []byte, issuer, name string) (url, typed string, err error) {
+	key, err := totp.Generate(totp.GenerateOpts{
+		// A colon separates the two in the label.
+		Issuer:      strings.ReplaceAll(issuer, ":", " "),
+		AccountName: strings.ReplaceAll(name, ":", " "),
+		Secret:      secret,
+		Period:      uint(totpPeriod / time.Second),
+		Digits:      totpOptions.Digits,
+		Algorithm:   totpOptions.Algorithm,
+	})
+	if err != nil {
+		return "", "", fmt.Errorf("making the key of an authenticator app: %w", err)
+	}
+	return key.URL(), groups(key.Secret(), " "), nil
+}
+
+// typedCode takes out of a code what people put into it to read it: spaces and
+// hyphens. Full-width characters become plain ones.
+func typedCode(code string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == '\u2212' || r == '\u30FC' {
+			return -1
+		}
+		return r
+	}, width.Narrow.String(code))
+}
+
+// groups puts something between every four characters.
+func groups(text, between string) string {
+	var b strings.Builder
+	for i := 0; i < len(text); i += 4 {
+		if i > 0 {
+			b.WriteString(between)
+		}
+		b.WriteString(text[i:min(i+4, len(text))])
+	}
+	return b.String()
+}

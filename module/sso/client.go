@@ -2,6 +2,7 @@ package sso
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,12 @@ const maxAnswer = 1 << 20
 
 // maxRedirects is how many redirects a GET that carries no secret follows.
 const maxRedirects = 3
+
+// An answer that is there, but not to be used.
+var (
+	errTooLarge = errors.New("the answer is larger than 1 MiB")
+	errRedirect = errors.New("a redirect that is not followed")
+)
 
 // newClient returns the only way in which this package calls providers.
 func newClient(lender *http.Client, timeout time.Duration) *http.Client {
@@ -44,7 +51,7 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	if err := validateEndpoint(first.URL.String(), "the address redirected to", next.URL.String()); err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errRedirect, err)
 	}
 	return nil
 }

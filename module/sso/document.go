@@ -72,6 +72,9 @@ func (d *document[T]) renew(ctx context.Context) (*T, error) {
 	if value, err, ok := d.recent(); ok {
 		return value, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	done := d.flight.DoChan("", func() (any, error) {
 		// Whoever arrives here just after a flight has landed has not
 		// seen its result.

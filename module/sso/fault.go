@@ -126,8 +126,8 @@ func asFault(kind FaultKind, doing string, err error) *Fault {
 		kind = FaultOther
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		kind = FaultTimeout
-	case errors.Is(err, errTooLarge):
-		// of the given kind: the answer is there and of no use
+	case errors.Is(err, errTooLarge), errors.Is(err, errRedirect):
+		// of the given kind: the provider is there
 	case errors.As(err, &call):
 		kind = FaultUnreachable
 	}

@@ -31,42 +31,42 @@ var multiTenantHosts = []string{
 // anyone who opens a tenant of their own would be believed.
 func ValidateIssuer(issuer string) error {
 	if issuer == "" {
-		return errors.New("issuer is empty")
+		return errors.New("is empty")
 	}
 	if strings.ContainsFunc(issuer, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' || unicode.IsSpace(r) }) {
-		return fmt.Errorf("issuer %q holds a character that no address has", issuer)
+		return fmt.Errorf("%q holds a character that no address has", issuer)
 	}
 	if strings.ContainsAny(issuer, "{}") {
-		return fmt.Errorf("issuer %q speaks for many tenants or is a placeholder that was not replaced: write the issuer of your own tenant", issuer)
+		return fmt.Errorf("%q speaks for many tenants or is a placeholder that was not replaced: write the issuer of your own tenant", issuer)
 	}
 	u, err := url.Parse(issuer)
 	if err != nil || u.Opaque != "" || u.Hostname() == "" {
-		return fmt.Errorf("issuer %q is not an address: write it as https://host/path", issuer)
+		return fmt.Errorf("%q is not an address such as https://idp.example.com", issuer)
 	}
 	switch {
 	case strings.ContainsAny(issuer, "?#"):
-		return fmt.Errorf("issuer %q: an issuer has neither a query nor a fragment", issuer)
+		return fmt.Errorf("%q: an issuer has neither a query nor a fragment", issuer)
 	case u.User != nil:
-		return fmt.Errorf("issuer %q: an issuer has no user name or password", u.Redacted())
+		return fmt.Errorf("%q: an issuer has no user name or password", u.Redacted())
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return fmt.Errorf("issuer %q: use https; http is for loopback hosts only", issuer)
+		return fmt.Errorf("%q: use https; http is for loopback hosts only", issuer)
 	case u.Scheme != "https" && u.Scheme != "http":
-		return fmt.Errorf("issuer %q: use https", issuer)
+		return fmt.Errorf("%q: use https", issuer)
 	case !validPort(u):
-		return fmt.Errorf("issuer %q: there is no such port", issuer)
+		return fmt.Errorf("%q: there is no such port", issuer)
 	case strings.Contains(u.Path, "/.well-known/"):
-		return fmt.Errorf("issuer %q is the address of the discovery document: leave out /.well-known and what follows", issuer)
+		return fmt.Errorf("%q is the address of the discovery document: leave out /.well-known and what follows", issuer)
 	}
 	for segment := range strings.SplitSeq(u.Path, "/") {
 		if segment == "." || segment == ".." {
-			return fmt.Errorf("issuer %q: write the path without dots", issuer)
+			return fmt.Errorf("%q: write the path without dots", issuer)
 		}
 	}
 	if slices.Contains(multiTenantHosts, strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")) {
 		first, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 		switch strings.ToLower(first) {
 		case "", "common", "organizations", "consumers":
-			return fmt.Errorf("issuer %q speaks for many tenants: write your tenant's id there, as in https://login.microsoftonline.com/<tenant id>/v2.0", issuer)
+			return fmt.Errorf("%q speaks for many tenants: write your tenant's id there, as in https://login.microsoftonline.com/<tenant id>/v2.0", issuer)
 		}
 	}
 	return nil

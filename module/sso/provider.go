@@ -9,7 +9,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -96,14 +95,13 @@ type Assertion struct {
 // not use the network. The client secret is the resolved one, "" for none.
 func NewProvider(name string, config Config, clientSecret string, opts Options) (*Provider, error) {
 	if err := ValidateIssuer(config.Issuer); err != nil {
-		return nil, fmt.Errorf("sso %s: %w", name, err)
+		return nil, fmt.Errorf("sso %s: issuer: %w", name, err)
 	}
 	if config.ClientID == "" {
 		return nil, fmt.Errorf("sso %s: client_id is empty", name)
 	}
+	config.SetDefaults()
 	switch config.Mode {
-	case "":
-		config.Mode = ModePKCE
 	case ModePKCE:
 	case ModeCode:
 		if clientSecret == "" {
@@ -111,9 +109,6 @@ func NewProvider(name string, config Config, clientSecret string, opts Options) 
 		}
 	default:
 		return nil, fmt.Errorf("sso %s: unknown mode %q: use pkce or code", name, config.Mode)
-	}
-	if len(config.Scopes) == 0 {
-		config.Scopes = []string{oidc.ScopeOpenID, oidc.ScopeEmail, oidc.ScopeProfile}
 	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
@@ -267,6 +262,3 @@ func (p *Provider) fault(f *Fault) error {
 	named.SSO = p.name
 	return &named
 }
-
-// errTooLarge: an answer is longer than maxAnswer.
-var errTooLarge = errors.New("the answer is larger than 1 MiB")

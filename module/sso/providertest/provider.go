@@ -1,0 +1,378 @@
+// Package providertest is an OpenID Provider for tests, in process and as
+// misbehaved as a test wants it.
+//
+// A new Provider behaves. A test changes a field of its Behaviour and looks at
+// what the gateway makes of it.
+package providertest
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// The client that a Provider knows.
+const (
+	ClientID     = "gateway"
+	ClientSecret = "the-client-secret/+& of 2026"
+)
+
+// The endpoints, as paths.
+const (
+	PathDiscovery     = "/.well-known/openid-configuration"
+	PathAuthorization = "/authorize"
+	PathToken         = "/token"
+	PathUserinfo      = "/userinfo"
+	PathKeys          = "/keys"
+)
+
+// Behaviour is what a Provider does. Functions that are nil change nothing;
+// the others edit what is about to be sent.
+type Behaviour struct {
+	// Clock tells the provider's time. Default: time.Now.
+	Clock func() time.Time
+
+	// Person are the claims about whoever signs in. Those in InUserinfo
+	// are left out of the ID token.
+	Person     map[string]any
+	InUserinfo []string
+
+	Discovery func(document map[string]any)
+	// Claims edits the claims of the ID token.
+	Claims func(claims map[string]any)
+	// Header edits the protected header of the ID token.
+	Header func(header map[jose.HeaderKey]any)
+	// Userinfo edits the userinfo.
+	Userinfo func(claims map[string]any)
+	// Response edits the query of the way back to the client.
+	Response func(query url.Values)
+	// TokenResponse edits the answer of the token endpoint.
+	TokenResponse func(answer map[string]any)
+
+	// Key signs; Published are the keys at PathKeys, as JSON. Default: the
+	// public half of Key.
+	Key       *Key
+	Published []json.RawMessage
+	// Sign replaces the signature altogether: claims in, ID token out.
+	Sign func(claims map[string]any) string
+	// SignUserinfo sends the userinfo as a JWT that is signed with Key.
+	SignUserinfo bool
+
+	// CacheControl is sent with the discovery document and the keys.
+	CacheControl string
+	// Public: the client has no secret. Post: the client sends it in the body.
+	Public, Post bool
+
+	// Handlers replace whole endpoints, by path.
+	Handlers map[string]http.HandlerFunc
+}
+
+// Provider is a provider that listens on a loopback port.
+type Provider struct {
+	*httptest.Server
+
+	mu        sync.Mutex
+	behaviour Behaviour
+	grants    map[string]*grant
+	requests  map[string][]*Request
+}
+
+// Request is a request that reached a Provider.
+type Request struct {
+	Method string
+	Header http.Header
+	Query  url.Values
+	Form   url.Values // of the body
+}
+
+type grant struct {
+	redirectURI, nonce, challenge string
+	spent                         bool
+	accessToken                   string
+}
+
+// New starts a provider that ends with the test.
+func New(t testing.TB) *Provider {
+	t.Helper()
+	p := &Provider{grants: map[string]*grant{}, requests: map[string][]*Request{}}
+	p.behaviour = Behaviour{
+		Clock: time.Now,
+		Key:   NewKey(t, jose.RS256, "key-1"),
+		Person: map[string]any{
+			"sub":            "248289761001",
+			"name":           "Alice Example",
+			"email":          "alice@example.test",
+			"email_verified": true,
+		},
+		Handlers: map[string]http.HandlerFunc{},
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc(PathDiscovery, p.serveDiscovery)
+	mux.HandleFunc(PathAuthorization, p.serveAuthorization)
+	mux.HandleFunc(PathToken, p.serveToken)
+	mux.HandleFunc(PathUserinfo, p.serveUserinfo)
+	mux.HandleFunc(PathKeys, p.serveKeys)
+	p.Server = httptest.NewServer(p.record(mux))
+	t.Cleanup(p.Close)
+	return p
+}
+
+// Issuer is the issuer identifier.
+func (p *Provider) Issuer() string { return p.URL }
+
+// Behave changes the behaviour.
+func (p *Provider) Behave(change func(*Behaviour)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.behaviour)
+}
+
+// Requests returns what has reached an endpoint, by path.
+func (p *Provider) Requests(path string) []*Request {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.requests[path]
+}
+
+// Authorize does what a browser and a willing person do with the address that
+// starts a sign-in, and returns the query they come back with.
+func (p *Provider) Authorize(t testing.TB, address string) url.Values {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Get(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	back, err := response.Location()
+	if err != nil {
+		t.Fatalf("the provider answers %s without sending the person back", response.Status)
+	}
+	return back.Query()
+}
+
+func (p *Provider) now() Behaviour {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.behaviour
+}
+
+// record keeps each request and lets a Behaviour's own handlers go first.
+func (p *Provider) record(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		p.mu.Lock()
+		p.requests[r.URL.Path] = append(p.requests[r.URL.Path],
+			&Request{Method: r.Method, Header: r.Header.Clone(), Query: r.URL.Query(), Form: r.PostForm})
+		handler := p.behaviour.Handlers[r.URL.Path]
+		p.mu.Unlock()
+		if handler != nil {
+			handler(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
+	b := p.now()
+	document := map[string]any{
+		"issuer":                                p.URL,
+		"authorization_endpoint":                p.URL + PathAuthorization,
+		"token_endpoint":                        p.URL + PathToken,
+		"userinfo_endpoint":                     p.URL + PathUserinfo,
+		"jwks_uri":                              p.URL + PathKeys,
+		"response_types_supported":              []string{"code"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{"HS256", string(b.Key.Algorithm)},
+		"code_challenge_methods_supported":      []string{"S256"},
+	}
+	if b.Discovery != nil {
+		b.Discovery(document)
+	}
+	sendJSON(w, http.StatusOK, b.CacheControl, document)
+}
+
+func (p *Provider) serveKeys(w http.ResponseWriter, _ *http.Request) {
+	b := p.now()
+	keys := b.Published
+	if keys == nil {
+		keys = []json.RawMessage{b.Key.Public()}
+	}
+	sendJSON(w, http.StatusOK, b.CacheControl, map[string]any{"keys": keys})
+}
+
+func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
+	b, query := p.now(), r.URL.Query()
+	if query.Get("client_id") != ClientID || query.Get("redirect_uri") == "" {
+		http.Error(w, "no such client or callback", http.StatusBadRequest)
+		return
+	}
+	code := fmt.Sprintf("code-%d-%x", len(p.Requests(PathAuthorization)), sha256.Sum256([]byte(query.Get("state"))))
+	p.mu.Lock()
+	p.grants[code] = &grant{
+		redirectURI: query.Get("redirect_uri"),
+		nonce:       query.Get("nonce"),
+		challenge:   query.Get("code_challenge"),
+		accessToken: "access-" + code,
+	}
+	p.mu.Unlock()
+	answer := url.Values{"state": {query.Get("state")}, "code": {code}}
+	if b.Response != nil {
+		b.Response(answer)
+	}
+	http.Redirect(w, r, query.Get("redirect_uri")+"?"+answer.Encode(), http.StatusFound)
+}
+
+func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
+	b := p.now()
+	if problem := b.authenticate(r); problem != "" {
+		sendError(w, http.StatusUnauthorized, "invalid_client", problem)
+		return
+	}
+	form := r.PostForm
+	p.mu.Lock()
+	grant := p.grants[form.Get("code")]
+	known := grant != nil && !grant.spent
+	if known {
+		grant.spent = true
+	}
+	p.mu.Unlock()
+	switch {
+	case form.Get("grant_type") != "authorization_code":
+		sendError(w, http.StatusBadRequest, "unsupported_grant_type", "")
+		return
+	case !known:
+		sendError(w, http.StatusBadRequest, "invalid_grant", "the code "+form.Get("code")+" is not known or was used")
+		return
+	case form.Get("redirect_uri") != grant.redirectURI:
+		sendError(w, http.StatusBadRequest, "invalid_grant", "redirect_uri is another one")
+		return
+	case !grant.verified(form.Get("code_verifier")):
+		sendError(w, http.StatusBadRequest, "invalid_grant", "PKCE verification failed")
+		return
+	}
+	answer := map[string]any{
+		"access_token": grant.accessToken,
+		"token_type":   "Bearer",
+		"expires_in":   300,
+		"id_token":     b.idToken(p.URL, grant),
+	}
+	if b.TokenResponse != nil {
+		b.TokenResponse(answer)
+	}
+	sendJSON(w, http.StatusOK, "no-store", answer)
+}
+
+func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
+	b := p.now()
+	known := false
+	p.mu.Lock()
+	for _, grant := range p.grants {
+		known = known || r.Header.Get("Authorization") == "Bearer "+grant.accessToken
+	}
+	p.mu.Unlock()
+	if !known {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	claims := map[string]any{}
+	for name, value := range b.Person {
+		claims[name] = value
+	}
+	if b.SignUserinfo {
+		claims["iss"], claims["aud"] = p.URL, ClientID
+	}
+	if b.Userinfo != nil {
+		b.Userinfo(claims)
+	}
+	if b.SignUserinfo {
+		w.Header().Set("Content-Type", "application/jwt")
+		_, _ = w.Write([]byte(b.Key.Sign(claims, nil)))
+		return
+	}
+	sendJSON(w, http.StatusOK, "", claims)
+}
+
+// authenticate returns what is wrong with how the client says who it is.
+func (b *Behaviour) authenticate(r *http.Request) string {
+	id, secret, basic := r.BasicAuth()
+	id, _ = url.QueryUnescape(id)
+	secret, _ = url.QueryUnescape(secret)
+	form := r.PostForm
+	switch {
+	case r.Header.Get("Origin") != "":
+		return "a cross-origin request is for single-page apps only"
+	case b.Public && (basic || form.Has("client_secret") || form.Get("client_id") != ClientID):
+		return "a public client sends its client_id and no secret"
+	case b.Public:
+		return ""
+	case b.Post && (basic || form.Get("client_id") != ClientID || form.Get("client_secret") != ClientSecret):
+		return "client_secret_post is wanted"
+	case b.Post:
+		return ""
+	case !basic || id != ClientID || secret != ClientSecret || form.Has("client_secret"):
+		return "client_secret_basic is wanted"
+	}
+	return ""
+}
+
+// idToken returns a signed ID token for a grant.
+func (b *Behaviour) idToken(issuer string, grant *grant) string {
+	now := b.Clock()
+	claims := map[string]any{
+		"iss":   issuer,
+		"aud":   ClientID,
+		"iat":   now.Unix(),
+		"exp":   now.Add(5 * time.Minute).Unix(),
+		"nonce": grant.nonce,
+	}
+	for name, value := range b.Person {
+		claims[name] = value
+	}
+	for _, name := range b.InUserinfo {
+		delete(claims, name)
+	}
+	if b.Claims != nil {
+		b.Claims(claims)
+	}
+	if b.Sign != nil {
+		return b.Sign(claims)
+	}
+	header := map[jose.HeaderKey]any{}
+	if b.Header != nil {
+		b.Header(header)
+	}
+	return b.Key.Sign(claims, header)
+}
+
+// verified reports whether the verifier is that of the challenge (RFC 7636).
+func (g *grant) verified(verifier string) bool {
+	if g.challenge == "" {
+		return verifier == ""
+	}
+	sum := sha256.Sum256([]byte(verifier))
+	return base64.RawURLEncoding.EncodeToString(sum[:]) == g.challenge
+}
+
+func sendJSON(w http.ResponseWriter, status int, cacheControl string, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	if cacheControl != "" {
+		w.Header().Set("Cache-Control", cacheControl)
+	}
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+func sendError(w http.ResponseWriter, status int, code, description string) {
+	sendJSON(w, status, "no-store", map[string]string{"error": code, "error_description": description})
+}

@@ -1,0 +1,92 @@
+package harness
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// Provider is npm's oidc-provider, a certified OpenID Provider. Whoever types
+// a login of Accounts into the field "login" is signed in.
+type Provider struct {
+	Issuer string
+
+	t       testing.TB
+	config  string
+	process *process
+}
+
+// Accounts are the people at a [Provider], by login, which is also the sub.
+var Accounts = map[string]map[string]any{
+	"bob":        {"name": "Bob Example", "email": "bob@example.test", "email_verified": true},
+	"hanako":     {"name": "山田 花子", "email": "hanako@example.test", "email_verified": true},
+	"stranger":   {"name": "Stan Stranger", "email": "stan@elsewhere.test", "email_verified": true},
+	"unverified": {"name": "Uma Unverified", "email": "uma@example.test", "email_verified": false},
+	"nameless":   {"email": "nameless@example.test", "email_verified": true},
+	"mailless":   {"name": "Max Mailless"},
+	"alice":      {"name": "Alice Elsewhere", "email": "alice@example.test", "email_verified": true},
+}
+
+// NewProvider prepares a provider without starting it.
+func NewProvider(t testing.TB, parties ...RelyingParty) *Provider {
+	t.Helper()
+	port := Port(t)
+	clients := []map[string]any{}
+	for _, party := range parties {
+		clients = append(clients, map[string]any{
+			"id": party.ID, "secret": party.Secret, "redirectURI": party.RedirectURI, "pkce": party.PKCE,
+		})
+	}
+	config, err := json.Marshal(map[string]any{"port": port, "clients": clients, "accounts": Accounts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Provider{t: t, Issuer: fmt.Sprintf("http://localhost:%d", port), config: string(config)}
+}
+
+// StartProvider starts a provider on a port of its own.
+func StartProvider(t testing.TB, parties ...RelyingParty) *Provider {
+	t.Helper()
+	p := NewProvider(t, parties...)
+	p.Start()
+	return p
+}
+
+// Start starts the provider and waits until it serves.
+func (p *Provider) Start() {
+	p.t.Helper()
+	_, here, _, _ := runtime.Caller(0)
+	script := filepath.Join(filepath.Dir(here), "..", "npm", "op.mjs")
+	if !filepath.IsAbs(here) {
+		// Built with -trimpath: tests run in the folder of their package.
+		script = filepath.Join("npm", "op.mjs")
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(script), "node_modules", "oidc-provider")); err != nil {
+		p.t.Fatalf("%v: ./xcaddy.sh test installs what the tests need", err)
+	}
+	cmd := exec.Command(tool(p.t, "node"), script, p.config)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.process = startProcess(p.t, "oidc-provider", cmd)
+	p.t.Cleanup(func() {
+		stdin.Close()
+		if p.t.Failed() {
+			lines, _ := p.process.snapshot()
+			p.t.Logf("oidc-provider said:\n%s", strings.Join(lines, "\n"))
+		}
+	})
+	if !p.process.await(0, func(line string) bool { return line == "ready" }) {
+		lines, _ := p.process.snapshot()
+		p.t.Fatalf("oidc-provider did not start:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+// Stop ends the provider.
+func (p *Provider) Stop() { p.process.kill() }

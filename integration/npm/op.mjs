@@ -1,0 +1,105 @@
+// A certified OpenID Provider for the tests. Its configuration comes as JSON
+// in the first argument; it ends when its standard input closes.
+//
+//   port      where it listens on 127.0.0.1
+//   clients   [{id, secret, redirectURI, pkce}]
+//   accounts  {login: claims}; claims without sub get the login as sub
+import http from 'node:http';
+import process from 'node:process';
+import { Provider, errors } from 'oidc-provider';
+
+const { port, clients, accounts } = JSON.parse(process.argv[2]);
+const issuer = `http://localhost:${port}`;
+
+const provider = new Provider(issuer, {
+  clients: clients.map(({ id, secret, redirectURI, signOutURI }) => ({
+    client_id: id,
+    client_secret: secret || undefined,
+    token_endpoint_auth_method: secret ? 'client_secret_basic' : 'none',
+    redirect_uris: [redirectURI],
+    post_logout_redirect_uris: signOutURI ? [signOutURI] : [],
+    // Plain http on the loopback interface is for native applications.
+    application_type: 'native',
+  })),
+  pkce: { required: (ctx, client) => Boolean(clients.find(({ id }) => id === client.clientId)?.pkce) },
+  claims: {
+    openid: ['sub'],
+    email: ['email', 'email_verified'],
+    profile: ['name', 'locale'],
+  },
+  // In the ID token too, as most providers do.
+  conformIdTokenClaims: false,
+  findAccount: (ctx, login) => accounts[login] && {
+    accountId: login,
+    claims: () => ({ sub: login, ...accounts[login] }),
+  },
+  cookies: { keys: ['only for tests'] },
+  features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
+  interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
+  renderError: (ctx, { error, error_description: description }) => {
+    ctx.type = 'html';
+    ctx.body = `<h1>${error}</h1><p>${description ?? ''}</p>`;
+  },
+  ttl: { Session: 3600, Grant: 3600, Interaction: 600, AccessToken: 600, IdToken: 600 },
+});
+
+provider.on('server_error', (ctx, err) => console.log('server error', err));
+provider.on('authorization.error', (ctx, err) => console.log('authorization error', err.message));
+provider.on('grant.error', (ctx, err) => console.log('grant error', err.error, err.error_description, err.error_detail ?? ''));
+
+const page = (uid) => `<!doctype html><title>Provider</title><h1>Provider</h1>
+<form method="post" action="/interaction/${uid}">
+<label>Login <input name="login" autofocus></label>
+<button name="do" value="sign-in">Sign in</button>
+<button name="do" value="cancel">Cancel</button>
+</form>`;
+
+async function body(req) {
+  let text = '';
+  for await (const chunk of req) text += chunk;
+  return new URLSearchParams(text);
+}
+
+// interaction asks who signs in and agrees to whatever is asked for.
+async function interaction(req, res) {
+  const { uid, params, grantId } = await provider.interactionDetails(req, res);
+  if (req.method === 'GET') {
+    res.setHeader('content-type', 'text/html');
+    res.end(page(uid));
+    return;
+  }
+  const form = await body(req);
+  if (form.get('do') === 'cancel') {
+    const refusal = { error: 'access_denied', error_description: 'the person said no' };
+    await provider.interactionFinished(req, res, refusal, { mergeWithLastSubmission: false });
+    return;
+  }
+  const login = form.get('login');
+  if (!accounts[login]) {
+    res.writeHead(401, { 'content-type': 'text/html' });
+    res.end(page(uid));
+    return;
+  }
+  const grant = (grantId && (await provider.Grant.find(grantId))) ||
+    new provider.Grant({ accountId: login, clientId: params.client_id });
+  grant.addOIDCScope(params.scope);
+  const result = { login: { accountId: login }, consent: { grantId: await grant.save() } };
+  await provider.interactionFinished(req, res, result, { mergeWithLastSubmission: false });
+}
+
+const callback = provider.callback();
+const server = http.createServer((req, res) => {
+  if (!req.url.startsWith('/interaction/')) {
+    callback(req, res);
+    return;
+  }
+  interaction(req, res).catch((err) => {
+    const status = err instanceof errors.OIDCProviderError ? err.statusCode : 500;
+    console.log('interaction error', err);
+    res.writeHead(status, { 'content-type': 'text/html' });
+    res.end(`<h1>${err.name}</h1>`);
+  });
+});
+server.listen(port, '127.0.0.1', () => console.log('ready'));
+process.stdin.resume();
+process.stdin.on('end', () => process.exit());

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# Builds Caddy with the auth gateway, runs the demo, tests and measures.
+#
+#   ./xcaddy.sh             builds ./caddy; needs only Go
+#   ./xcaddy.sh run         builds and starts the demo; needs only Go
+#   ./xcaddy.sh test        everything; installs what it needs on Debian as root
+#   ./xcaddy.sh test unit   what needs only Go
+#   ./xcaddy.sh bench       prints the performance table
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+readonly module=github.com/auth-gateway/caddy-auth-gateway
+readonly staticcheck=honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Databases of Caddy's own ACME server that a gateway has no use for.
+readonly tags=nobadger,nomysql,nopgx
+# The same flags everywhere, so that every part finds the others' objects in
+# the build cache.
+export GOFLAGS="${GOFLAGS:+$GOFLAGS }-trimpath -tags=$tags"
+
+usage() {
+	sed -n '2,9s/^# \{0,1\}//p' "$0"
+}
+
+fail() {
+	printf 'xcaddy.sh: %s\n' "$*" >&2
+	exit 1
+}
+
+# part NAME COMMAND... runs a part of the tests and says how long it took.
+part() {
+	local name=$1 began=$SECONDS
+	shift
+	printf -- '--- %s\n' "$name"
+	"$@" || fail "$name failed after $((SECONDS - began)) s"
+	printf -- '--- %s: %d s\n' "$name" "$((SECONDS - began))"
+}
+
+version() {
+	git describe --tags --always --dirty 2>/dev/null || echo unversioned
+}
+
+build() {
+	if command -v xcaddy >/dev/null; then
+		xcaddy build --with "$module=." --output ./caddy
+		return
+	fi
+	local caddy
+	caddy=$(go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2)
+	go build -ldflags "-w -s -X github.com/caddyserver/caddy/v2.CustomVersion=$caddy+auth-gateway.$(version)" \
+		-o ./caddy ./integration/caddy
+}
+
+run() {
+	build
+	go build -o ./examples/demo/data/demo ./examples/demo
+	exec ./examples/demo/data/demo -caddy ./caddy -dir ./examples/demo
+}
+
+# missing lists what the integration tests need and this machine lacks, one
+# Debian package a line; "npm ci" stands for what package-lock.json pins.
+missing() {
+	command -v chromium >/dev/null || echo chromium
+	command -v oathtool >/dev/null || echo oathtool
+	command -v node >/dev/null || echo nodejs
+	command -v npm >/dev/null || echo npm
+	command -v plackup >/dev/null || echo libplack-perl
+	[[ -e /usr/share/perl5/Lemonldap/NG/Portal/Main.pm ]] || echo liblemonldap-ng-portal-perl
+	perl -MCrypt::OpenSSL::Bignum -e1 2>/dev/null || echo libcrypt-openssl-bignum-perl
+	[[ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ]] || echo fonts-noto-cjk
+	cmp -s integration/npm/package-lock.json integration/npm/node_modules/.installed || echo 'npm ci'
+}
+
+# tools installs what missing lists, on Debian as root; elsewhere it says what
+# there is to install.
+tools() {
+	local lacking packages
+	lacking=$(missing)
+	[[ -n $lacking ]] || return 0
+	packages=$(grep -v '^npm ci$' <<<"$lacking" || true)
+	if [[ -n $packages ]]; then
+		if [[ ! -e /etc/debian_version || $EUID -ne 0 ]]; then
+			fail "the tests need these Debian packages, or what they stand for: ${packages//$'\n'/ }"
+		fi
+		export DEBIAN_FRONTEND=noninteractive
+		apt-get update -q
+		without_services xargs apt-get install -y -q --no-install-recommends <<<"$packages"
+	fi
+	if grep -q '^npm ci$' <<<"$lacking"; then
+		(cd integration/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed)
+	fi
+	lacking=$(missing)
+	[[ -z $lacking ]] || fail "still missing after the installation: ${lacking//$'\n'/ }"
+}
+
+# without_services runs a command while Debian starts no service that a
+# package brings along.
+without_services() {
+	local policy=/usr/sbin/policy-rc.d
+	if [[ -e $policy ]]; then
+		"$@"
+		return
+	fi
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod +x "$policy"
+	local status=0
+	"$@" || status=$?
+	rm -f "$policy"
+	return "$status"
+}
+
+formatted() {
+	local files
+	files=$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l)
+	[[ -z $files ]] || fail "not formatted by gofmt: ${files//$'\n'/ }"
+}
+
+vet() {
+	go vet ./...
+	go vet -tags="$tags,integration" ./integration/...
+}
+
+lint() {
+	go run "$staticcheck" ./...
+	go run "$staticcheck" -tags "$tags,integration" ./integration/...
+}
+
+# examples adapts every example's Caddyfile.
+examples() {
+	local file
+	for file in examples/*/Caddyfile; do
+		(cd "$(dirname "$file")" && "$OLDPWD/caddy" adapt --config Caddyfile --validate >/dev/null) ||
+			fail "$file does not adapt"
+	done
+}
+
+unit() {
+	part 'gofmt' formatted
+	part 'go vet' vet
+	part 'go test -race' go test -race -timeout 10m ./...
+}
+
+# The integration tests come last: their closing lines close the run.
+all() {
+	part 'tools' tools
+	part 'gofmt' formatted
+	part 'go vet' vet
+	part 'staticcheck' lint
+	part 'build' build
+	part 'examples' examples
+	part 'go test -race' go test -race -timeout 10m ./...
+	printf -- '--- integration, after %d s\n' "$SECONDS"
+	AUTH_GATEWAY_BINARY=$PWD/caddy go test -tags "$tags,integration" -timeout 10m ./integration/...
+}
+
+bench() {
+	build
+	go test -run '^$' -bench . -benchmem ./module/...
+	go run ./integration/bench -caddy ./caddy
+}
+
+case "${1:-build} ${2:-}" in
+'build ') build ;;
+'run ') run ;;
+'test ') all ;;
+'test unit') unit ;;
+'bench ') bench ;;
+'help ' | '-h ' | '--help ') usage ;;
+*)
+	usage >&2
+	exit 2
+	;;
+esac

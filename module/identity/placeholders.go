@@ -14,7 +14,7 @@ const PlaceholderPrefix = "http.auth.user."
 // FastCGI's REMOTE_USER show it, "account" the account's own id, and the rest
 // are attributes, lists joined with commas. What is not known, and what has
 // control characters in it, is empty. It is false for other names.
-func (id *Identity) Placeholder(key string) (value string, ok bool) {
+func (id Identity) Placeholder(key string) (value string, ok bool) {
 	key = strings.TrimPrefix(key, PlaceholderPrefix)
 	switch key {
 	case "id":

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -144,19 +145,31 @@ func (a Audience) Validate() (wrong mistake.List) {
 
 	idle, lifetime := time.Duration(a.IdleTimeout), time.Duration(a.SessionLifetime)
 	if idle < 0 || idle > 0 && idle < time.Minute {
-		wrong.Addf("idle_timeout", "%s is too short: people would be signed out while they read; use 1m or more", idle)
+		wrong.Addf("idle_timeout", "%s is too short: people would be signed out while they read; use 1m or more", length(idle))
 	}
 	if lifetime < 0 || lifetime > 0 && lifetime < time.Minute {
-		wrong.Addf("session_lifetime", "%s is too short: use 1m or more", lifetime)
+		wrong.Addf("session_lifetime", "%s is too short: use 1m or more", length(lifetime))
 	}
 	if lifetime > MaxSessionLifetime {
-		wrong.Addf("session_lifetime", "%s is longer than browsers keep a cookie: use 400d or less", lifetime)
+		wrong.Addf("session_lifetime", "%s is longer than browsers keep a cookie: use 400d or less", length(lifetime))
 	}
 	if lifetime == 0 {
 		lifetime = DefaultSessionLifetime
 	}
 	if idle > lifetime {
-		wrong.Addf("idle_timeout", "%s is longer than session_lifetime (%s) and would never be reached", idle, lifetime)
+		wrong.Addf("idle_timeout", "%s is longer than session_lifetime (%s) and would never be reached", length(idle), length(lifetime))
 	}
 	return wrong
+}
+
+// length writes a length of time without the units that are zero: "8h".
+func length(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

@@ -12,7 +12,7 @@ import (
 // value holds no ranges. Lookups may happen at once, also with each other; an
 // Insert must not happen at the same time as anything else.
 type Ranges[V any] struct {
-	table bart.Table[V]
+	table bart.Fast[V]
 }
 
 // ParseRange reads a CIDR ("10.0.0.0/8", "2001:db8::/32") or a single address.

@@ -13,6 +13,10 @@ type Visit struct {
 	// means that it is unknown, as on a unix socket.
 	Client netip.Addr
 
+	// Forgeable says that Client is what the client may have written
+	// itself, so that no range can be held against it.
+	Forgeable bool
+
 	// Origin is the site's own origin, for example
 	// "https://app.example.com": no path, no slash at the end.
 	Origin string

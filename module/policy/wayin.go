@@ -40,6 +40,9 @@ type Button struct {
 // one, which is in no range.
 func (d *Door) WayIn(client netip.Addr) WayIn { return d.decide(client).way }
 
+// Ranged reports whether the way in depends on the client's address at all.
+func (d *Door) Ranged() bool { return d.ranged.Len() > 0 }
+
 // OffersPassword reports whether the password form is offered to that address.
 func (d *Door) OffersPassword(client netip.Addr) bool { return d.decide(client).way.Password }
 

@@ -3,7 +3,6 @@ package sso
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 )
 
 // Mode is how the authorization code is protected on its way.
@@ -107,7 +107,7 @@ func (c Config) Validate() (wrong mistake.List) {
 	if c.Issuer == "" {
 		wrong.Addf("issuer", "is required: the address of the provider, as its discovery document spells it")
 	} else {
-		wrong.Add("issuer", checkIssuer(c.Issuer))
+		wrong.Add("issuer", ValidateIssuer(c.Issuer))
 	}
 
 	switch {
@@ -120,15 +120,17 @@ func (c Config) Validate() (wrong mistake.List) {
 
 	wrong.OneOf("mode", string(c.Mode), string(ModePKCE), string(ModeCode))
 	if c.Mode == ModeCode && c.ClientSecret == "" {
-		wrong.Addf("client_secret", "is required with mode code: without a secret and without PKCE anyone could use a stolen code")
+		wrong.Addf("mode", "code needs a client_secret: without a secret and without PKCE anyone could use a stolen code")
 	}
 
+	wellFormed := true
 	for i, scope := range c.Scopes {
 		if !scopePattern.MatchString(scope) {
 			wrong.AddItemf("scopes", i, "%q cannot be a scope: give each scope as a word of its own", scope)
+			wellFormed = false
 		}
 	}
-	if len(c.Scopes) > 0 {
+	if len(c.Scopes) > 0 && wellFormed {
 		for _, needed := range []string{"openid", "email"} {
 			if !slices.Contains(c.Scopes, needed) {
 				wrong.Addf("scopes", "%s is missing: without it nobody could sign in", needed)
@@ -154,7 +156,7 @@ func (c Config) Validate() (wrong mistake.List) {
 
 	ranges := make(map[netip.Prefix]bool, len(c.IPRanges))
 	for i, text := range c.IPRanges {
-		prefix, err := parseRange(text)
+		prefix, err := policy.ParseRange(text)
 		if err == nil && ranges[prefix] {
 			err = fmt.Errorf("%s is there twice", text)
 		}
@@ -173,26 +175,4 @@ func (c Config) Validate() (wrong mistake.List) {
 		wrong.Add("max_role", err)
 	}
 	return wrong
-}
-
-// parseRange reads a CIDR or an address.
-func parseRange(text string) (netip.Prefix, error) {
-	if prefix, err := netip.ParsePrefix(text); err == nil {
-		return prefix, nil
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is neither an address nor a CIDR such as 192.0.2.0/24", text)
-	}
-	return addr.Prefix(addr.BitLen())
-}
-
-// checkIssuer refuses what cannot be the issuer of one provider (OpenID
-// Connect Discovery 1.0, section 3).
-func checkIssuer(issuer string) error {
-	u, err := url.Parse(issuer)
-	if err != nil || u.Host == "" {
-		return fmt.Errorf("%q is not an address such as https://idp.example.com", issuer)
-	}
-	return nil
 }

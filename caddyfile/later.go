@@ -1,0 +1,274 @@
+package caddyfile
+
+import (
+	"net"
+	"net/mail"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module"
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+)
+
+// The words of this file belong to the language, and nothing does yet what
+// they ask for. Their values are checked, so that a mistake is told first, and
+// then they are refused rather than silently ignored.
+
+// later refuses a word.
+func later(at caddyfile.Token, values ...string) error {
+	text := strings.Join(append([]string{at.Text}, values...), " ")
+	return errAt(at, "%s is not available yet: leave it out", text)
+}
+
+// laterAfter is a word of which check looks at the values. Optional.
+func laterAfter(min, max int, usage string, check func(at caddyfile.Token, values []caddyfile.Token) error) word {
+	return word{min: min, max: max, usage: usage, read: func(at caddyfile.Token, values []caddyfile.Token) error {
+		if check != nil {
+			if err := check(at, values); err != nil {
+				return err
+			}
+		}
+		return later(at)
+	}}
+}
+
+// laterOneOf is a word of which every value is refused.
+func laterOneOf(choices ...string) word {
+	return laterAfter(1, 1, strings.Join(choices, " | "), func(at caddyfile.Token, values []caddyfile.Token) error {
+		if !slices.Contains(choices, values[0].Text) {
+			return unknown(values[0], "value of "+at.Text, choices)
+		}
+		return nil
+	})
+}
+
+// laterUnless is a word on | off of which one value is how things are anyway.
+func laterUnless(now, usage string) word {
+	return word{min: 1, max: 1, usage: usage, read: func(at caddyfile.Token, values []caddyfile.Token) error {
+		switch value := values[0]; value.Text {
+		case now:
+			return nil
+		case "on", "off":
+			return later(at, value.Text)
+		default:
+			return unknown(value, "value of "+at.Text, []string{"on", "off"})
+		}
+	}}
+}
+
+// laterDuration is a word with a length of time.
+func laterDuration() word {
+	return laterAfter(1, 1, "<duration>", func(at caddyfile.Token, values []caddyfile.Token) error {
+		_, err := parseDuration(at, values[0])
+		return err
+	})
+}
+
+// trust_device off | <duration>
+func laterTrustDevice() word {
+	return word{min: 1, max: 1, usage: "off | <duration>", read: func(at caddyfile.Token, values []caddyfile.Token) error {
+		if values[0].Text == "off" {
+			return nil
+		}
+		if _, err := parseDuration(at, values[0]); err != nil {
+			return err
+		}
+		return later(at, "<duration>")
+	}}
+}
+
+// store postgres <dsn>
+func laterPostgres(at caddyfile.Token, values []caddyfile.Token) error {
+	if len(values) != 2 {
+		return errAt(at, "store: a value is missing: store postgres <dsn>")
+	}
+	if err := checkDSN(values[1]); err != nil {
+		return err
+	}
+	return errAt(values[0], "store postgres is not available yet: use sqlite")
+}
+
+// checkDSN refuses a password that is written out, in a URL or in the
+// key=value form.
+func checkDSN(dsn caddyfile.Token) error {
+	password := ""
+	if u, err := url.Parse(dsn.Text); err == nil && u.User != nil {
+		password, _ = u.User.Password()
+	} else if _, rest, found := strings.Cut(dsn.Text, "password="); found {
+		password, _, _ = strings.Cut(rest, " ")
+	}
+	if password != "" {
+		if err := module.CheckSecret(password); err != nil {
+			return errAt(dsn, "store: the password in the DSN %w", err)
+		}
+	}
+	return nil
+}
+
+// addLater adds the words of the global block. Syntax:
+//
+//	portal <url>
+//	mail smtp <host:port> {
+//		from        <address>
+//		username    <name>
+//		password    <placeholder>
+//		tls         starttls | implicit | off
+//		invitations on | off
+//	}
+//	sms webhook <url> {
+//		header <name> <value>
+//		body   <template>
+//	}
+//	organizations {
+//		<name> [<external id>]
+//	}
+func (p *parser) addLater(known words) {
+	known["portal"] = laterAfter(1, 1, "<url>", func(_ caddyfile.Token, values []caddyfile.Token) error {
+		if module.HasPlaceholder(values[0].Text) {
+			return nil
+		}
+		if _, err := policy.ParseOrigin(values[0].Text); err != nil {
+			return errAt(values[0], "portal: %w", err)
+		}
+		return nil
+	})
+	known["mail"] = p.laterSender("smtp", "<host:port>", checkHostPort, func() words {
+		return words{
+			"from": checked("<address>", func(text string) bool {
+				_, err := mail.ParseAddress(text)
+				return err == nil
+			}, "is not a mail address"),
+			"username": checked("<name>", nil, ""),
+			"password": {min: 1, max: 1, usage: "{env.NAME}", read: func(at caddyfile.Token, values []caddyfile.Token) error {
+				if err := module.CheckSecret(values[0].Text); err != nil {
+					return errAt(values[0], "mail: password: %w", err)
+				}
+				return nil
+			}},
+			"tls":         choice("starttls", "implicit", "off"),
+			"invitations": choice("on", "off"),
+		}
+	})
+	known["sms"] = p.laterSender("webhook", "<url>", isURL, func() words {
+		return words{
+			"header": {min: 2, max: 2, usage: "<name> <value>", repeats: true},
+			"body":   checked("<template>", nil, ""),
+		}
+	})
+	known["organizations"] = word{block: true, read: func(at caddyfile.Token, _ []caddyfile.Token) error {
+		seen := make(map[string]bool)
+		for nesting := p.Nesting(); p.NextBlock(nesting); {
+			organization := p.Token()
+			if seen[organization.Text] {
+				return errAt(organization, "organizations: %q is there twice", organization.Text)
+			}
+			seen[organization.Text] = true
+			if ids := p.RemainingArgs(); len(ids) > 1 {
+				return errAt(organization, "organizations: %q has more than one external id; quote a name with spaces in it", organization.Text)
+			}
+		}
+		return later(at)
+	}}
+}
+
+// laterSender is mail or sms, of which there is one kind each.
+func (p *parser) laterSender(kind, usage string, check func(string) bool, inner func() words) word {
+	return word{min: 2, max: 2, usage: kind + " " + usage, block: true,
+		read: func(at caddyfile.Token, values []caddyfile.Token) error {
+			if values[0].Text != kind {
+				return unknown(values[0], "kind of "+at.Text, []string{kind})
+			}
+			if target := values[1]; !module.HasPlaceholder(target.Text) && !check(target.Text) {
+				return errAt(target, "%s: %q is not %s", at.Text, target.Text, usage)
+			}
+			if err := p.block([]string{at.Text}, inner()); err != nil {
+				return err
+			}
+			return later(at)
+		}}
+}
+
+// laterEndpoints is the word endpoints of an SSO config. Syntax:
+//
+//	endpoints {
+//		authorization <url>
+//		token         <url>
+//		userinfo      <url>
+//		jwks          <url>
+//		end_session   <url>
+//	}
+func (p *parser) laterEndpoints() word {
+	return word{block: true, read: func(at caddyfile.Token, _ []caddyfile.Token) error {
+		address := checked("<url>", isURL, "is not an address such as https://idp.example.com/token")
+		err := p.block([]string{"endpoints"}, words{
+			"authorization": address, "token": address, "userinfo": address, "jwks": address, "end_session": address,
+		})
+		if err != nil {
+			return err
+		}
+		return later(at)
+	}}
+}
+
+// laterClaims is the word claims of an SSO config. Syntax:
+//
+//	claims {
+//		<attribute> <claim>
+//	}
+func (p *parser) laterClaims() word {
+	return word{block: true, read: func(at caddyfile.Token, _ []caddyfile.Token) error {
+		seen := make(map[string]bool)
+		for nesting := p.Nesting(); p.NextBlock(nesting); {
+			attribute := p.Token()
+			if attribute.Text != "field.*" {
+				if err := identity.ParseAttribute(attribute.Text); err != nil {
+					return errAt(attribute, "claims: %w", err)
+				}
+			}
+			if seen[attribute.Text] {
+				return errAt(attribute, "claims: %s is there twice", attribute.Text)
+			}
+			seen[attribute.Text] = true
+			if claims := p.RemainingArgs(); len(claims) != 1 {
+				return errAt(attribute, "claims: %s needs the name of one claim", attribute.Text)
+			}
+		}
+		return later(at)
+	}}
+}
+
+// checked is a word with one value that holds must be true for. Optional.
+func checked(usage string, holds func(string) bool, complaint string) word {
+	return word{min: 1, max: 1, usage: usage, read: func(at caddyfile.Token, values []caddyfile.Token) error {
+		if value := values[0]; holds != nil && !module.HasPlaceholder(value.Text) && !holds(value.Text) {
+			return errAt(value, "%s: %q %s", at.Text, value.Text, complaint)
+		}
+		return nil
+	}}
+}
+
+// choice is a word with one of a few values.
+func choice(values ...string) word {
+	return word{min: 1, max: 1, usage: strings.Join(values, " | "), read: func(at caddyfile.Token, given []caddyfile.Token) error {
+		if !slices.Contains(values, given[0].Text) {
+			return unknown(given[0], "value of "+at.Text, values)
+		}
+		return nil
+	}}
+}
+
+func checkHostPort(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	n, portErr := strconv.Atoi(port)
+	return err == nil && portErr == nil && host != "" && n > 0 && n < 65536
+}
+
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}

@@ -18,15 +18,19 @@ const (
 
 // textContrast is the least contrast of text, edgeContrast of a button against
 // what is around it (WCAG 2.2, success criteria 1.4.3 and 1.4.11).
+// Thin light letters on a dark surface look fainter than the ratio says, so
+// that links have more there.
 const (
-	textContrast = 4.5
-	edgeContrast = 3.0
+	textContrast     = 4.5
+	darkLinkContrast = 6
+	edgeContrast     = 3.0
 )
 
 // shades are what one colour scheme uses of the accent.
 type shades struct {
-	Link       colour // links, focus rings and edges
+	Link       colour // links and focus rings
 	Button     colour
+	ButtonEdge colour // holds a pale button on a light card together
 	ButtonText colour
 	Hover      colour // a button under the pointer
 }
@@ -34,18 +38,13 @@ type shades struct {
 // shadesOn derives the shades of an accent that can be read on a surface. The
 // button stays as close to the operator's colour as contrast allows.
 func shadesOn(accent, surface colour) shades {
-	var s shades
-	away := -1.0 // the direction in which contrast with the surface grows
+	s := shades{Button: accent}
 	if surface.luminance() < 0.18 {
-		away = 1
-	}
-	s.Link = accent.shifted(away, func(c colour) bool { return c.contrast(surface) >= textContrast })
-
-	// A pale button on a light card is held together by its edge, which has
-	// the colour of links; a dark one on a dark card would look disabled.
-	s.Button = accent
-	if away > 0 {
-		s.Button = accent.shifted(away, func(c colour) bool { return c.contrast(surface) >= edgeContrast })
+		s.Link = accent.shifted(1, func(c colour) bool { return c.contrast(surface) >= darkLinkContrast })
+		// A dark button on a dark card would look switched off.
+		s.Button = accent.shifted(1, func(c colour) bool { return c.contrast(surface) >= edgeContrast })
+	} else {
+		s.Link = accent.shifted(-1, func(c colour) bool { return c.contrast(surface) >= textContrast })
 	}
 
 	// White text if a small step towards it is enough, else black; one of the
@@ -55,6 +54,11 @@ func shadesOn(accent, surface colour) shades {
 		s.ButtonText = black
 	} else {
 		s.Button = s.Button.shifted(-1, func(c colour) bool { return c.contrast(white) >= textContrast })
+	}
+
+	s.ButtonEdge = s.Button
+	if s.Button.contrast(surface) < edgeContrast {
+		s.ButtonEdge = s.Link
 	}
 
 	// Away from the text, so that contrast only grows, unless there is no room.

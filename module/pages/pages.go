@@ -107,8 +107,8 @@ func accentStyle(accent colour) string {
 	vars := func(surface string) string {
 		background, _ := parseColour(surface) // a constant
 		s := shadesOn(accent, background)
-		return fmt.Sprintf(":root { --link: %s; --button: %s; --button-text: %s; --hover: %s; }",
-			s.Link, s.Button, s.ButtonText, s.Hover)
+		return fmt.Sprintf(":root { --link: %s; --button: %s; --button-edge: %s; --button-text: %s; --hover: %s; }",
+			s.Link, s.Button, s.ButtonEdge, s.ButtonText, s.Hover)
 	}
 	return vars(lightSurface) + "\n@media (prefers-color-scheme: dark) { " + vars(darkSurface) + " }\n"
 }

@@ -137,9 +137,9 @@ func (p *People) candidate(tx store.Tx, email string, from From) (candidate, err
 // believe clears the counters and returns the account as it is now, if it
 // still has that password and may sign in.
 func (p *People) believe(ctx context.Context, claimed candidate, rehash string) (believed Believed, err error) {
-	wrong := false
+	var wrong bool
 	err = p.store.Update(ctx, func(tx store.Tx) error {
-		believed = Believed{}
+		believed, wrong = Believed{}, false
 		account, err := tx.Account(claimed.account.ID)
 		if err != nil {
 			wrong = errors.Is(err, store.ErrNotFound)

@@ -40,10 +40,7 @@ func (p *People) ShowEnrollment(sealed []byte, row, issuer, email string) (Enrol
 	if err != nil {
 		return Enrollment{}, fmt.Errorf("opening the secret of an enrollment: %w", err)
 	}
-	url, key, err := totpKey(secret, issuer, email)
-	if err != nil {
-		return Enrollment{}, err
-	}
+	url, key := totpKey(secret, issuer, email)
 	return Enrollment{URL: url, Key: key}, nil
 }
 

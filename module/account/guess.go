@@ -61,8 +61,9 @@ func newGuesses(ring *secret.Ring) guesses {
 
 // attempt is one guess under way: the counters that it counts under.
 type attempt struct {
-	person  string // key; "" if nobody in particular
-	network string // key; "" if the network does not count
+	person  string    // key; "" if nobody in particular
+	network string    // key; "" if the network does not count
+	since   time.Time // what was counted for the person before is forgotten
 }
 
 // known returns the counters of a guess at somebody's password or passcode.
@@ -79,18 +80,20 @@ func (g guesses) known(tx store.Tx, k kind, accountID string, from From) (attemp
 	if err != nil {
 		return attempt{}, err
 	}
-	return attempt{person: fmt.Sprintf("%s/device/%s/%s/%d", k, from.Device.ID, accountID, lifted.Count)}, nil
+	return attempt{person: fmt.Sprintf("%s%s/device/%s/%s/%d", store.KeptKey, k, from.Device.ID, accountID, lifted.Count)}, nil
 }
 
 // unknown returns the counters of a guess at a name that nobody has.
 func (g guesses) unknown(k kind, email string, from From, now time.Time) attempt {
 	sum := g.sum("name", identity.EmailKey(email))
 	// The counters begin anew one after the other, not all at one moment.
-	offset := int64(binary.BigEndian.Uint32(sum[8:12]))
-	period := (now.Unix() + offset) / int64(bucketLifetime/time.Second)
+	lifetime := int64(bucketLifetime / time.Second)
+	offset := int64(binary.BigEndian.Uint32(sum[8:12])) % lifetime
+	begun := (now.Unix()+offset)/lifetime*lifetime - offset
 	return attempt{
-		person:  fmt.Sprintf("%s/unknown/%d/%d", k, bucket(sum), period),
+		person:  fmt.Sprintf("%s%s/unknown/%d", store.KeptKey, k, bucket(sum)),
 		network: g.network(k, from),
+		since:   time.Unix(begun, 0),
 	}
 }
 
@@ -132,7 +135,9 @@ func (a attempt) held(tx store.Tx, now time.Time) (*Held, error) {
 		if err != nil {
 			return nil, err
 		}
-		longest = personHeld(failures, now)
+		if !failures.Last.Before(a.since) {
+			longest = personHeld(failures, now)
+		}
 	}
 	if a.network != "" {
 		failures, err := tx.Failures(a.network)
@@ -176,12 +181,23 @@ func networkHeld(failures store.Failures, now time.Time) time.Duration {
 // so that many at once do not get past the limit.
 func (a attempt) count(tx store.Tx, now time.Time) error {
 	if a.person != "" {
+		failures, err := tx.Failures(a.person)
+		if err != nil {
+			return err
+		}
+		if failures.Last.Before(a.since) {
+			if err := tx.ClearFailures(a.person); err != nil {
+				return err
+			}
+		}
 		if _, err := tx.CountFailure(a.person, now, 0); err != nil {
 			return err
 		}
 	}
 	if a.network != "" {
-		if _, err := tx.CountFailure(a.network, now, networkLeak); err != nil {
+		// In whole leaks: what is left over would be lost each time, and a
+		// network where people sign in all day would never forget.
+		if _, err := tx.CountFailure(a.network, now.Truncate(networkLeak), networkLeak); err != nil {
 			return err
 		}
 	}
@@ -215,6 +231,10 @@ func accountHeld(tx store.Tx, k kind, accountID string, now time.Time) (*Held, e
 	return attempt{person: accountKey(k, accountID)}.held(tx, now)
 }
 
-func accountKey(k kind, accountID string) string { return string(k) + "/account/" + accountID }
+func accountKey(k kind, accountID string) string {
+	return store.KeptKey + string(k) + "/account/" + accountID
+}
 
-func liftedKey(k kind, accountID string) string { return string(k) + "/lifted/" + accountID }
+func liftedKey(k kind, accountID string) string {
+	return store.KeptKey + string(k) + "/lifted/" + accountID
+}

@@ -283,7 +283,8 @@ func takeOver(tx store.Tx, account *store.Account, a Assertion, rules Admission,
 // roleByClaim returns the role of an account after a claim has spoken. No
 // claim changes nothing. A claim gives at most limit, and one that asks for
 // more than that takes nothing away from who has more; nor does any claim take
-// the role from the last administrator.
+// the role from the last administrator: unlike KeepAdministrator, which undoes
+// an act, it is passed over then, for the person is still to be let in.
 func roleByClaim(tx store.Tx, account store.Account, claimed, limit identity.Role) (identity.Role, error) {
 	has := account.Attributes.Role
 	if _, err := identity.ParseRole(string(claimed)); err != nil {
@@ -315,7 +316,7 @@ func roleByClaim(tx store.Tx, account store.Account, claimed, limit identity.Rol
 // which no character turns into an ASCII letter when case is ignored: with the
 // Kelvin sign for k somebody else's address could be spelled.
 func usableAddress(email string) bool {
-	if len(email) > 254 || strings.ContainsAny(email, "\"[]()<>,;:\\") { // RFC 5321 section 4.5.3.1.3
+	if len(email) > maxEmail || strings.ContainsAny(email, "\"[]()<>,;:\\") {
 		return false
 	}
 	parsed, err := mail.ParseAddress(email)

@@ -2,14 +2,14 @@ package account
 
 import (
 	"encoding/base32"
-	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
-	"github.com/pquerna/otp/totp"
 	"golang.org/x/text/width"
 )
 
@@ -26,7 +26,8 @@ var totpOptions = hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.Algori
 var typedEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // matchingSteps returns the time steps at which the authenticator app with
-// that secret shows the code: the present one first. RFC 6238, section 5.2.
+// that secret shows the code, the latest first: should a code come up twice,
+// using the latest one up leaves none to use it again (RFC 6238, section 5.2).
 func matchingSteps(secret []byte, code string, now time.Time) []int64 {
 	if len(secret) < totpSecretSize || len(code) != totpOptions.Digits.Length() {
 		return nil
@@ -34,7 +35,7 @@ func matchingSteps(secret []byte, code string, now time.Time) []int64 {
 	key := typedEncoding.EncodeToString(secret)
 	present := now.Unix() / int64(totpPeriod/time.Second)
 	var steps []int64
-	for _, skew := range []int64{0, -totpSkew, totpSkew} {
+	for _, skew := range []int64{totpSkew, 0, -totpSkew} {
 		if ok, err := hotp.ValidateCustom(code, uint64(present+skew), key, totpOptions); err == nil && ok {
 			steps = append(steps, present+skew)
 		}
@@ -44,20 +45,30 @@ func matchingSteps(secret []byte, code string, now time.Time) []int64 {
 
 // totpKey returns what an authenticator app reads from the QR code, and the
 // same key to be typed.
-func totpKey(secret []byte, issuer, name string) (url, typed string, err error) {
-	key, err := totp.Generate(totp.GenerateOpts{
-		// A colon separates the two in the label.
-		Issuer:      strings.ReplaceAll(issuer, ":", " "),
-		AccountName: strings.ReplaceAll(name, ":", " "),
-		Secret:      secret,
-		Period:      uint(totpPeriod / time.Second),
-		Digits:      totpOptions.Digits,
-		Algorithm:   totpOptions.Algorithm,
-	})
-	if err != nil {
-		return "", "", fmt.Errorf("making the key of an authenticator app: %w", err)
+func totpKey(secret []byte, issuer, name string) (uri, typed string) {
+	issuer, name = labelPart(issuer), labelPart(name)
+	key := typedEncoding.EncodeToString(secret)
+	query := url.Values{
+		"secret":    {key},
+		"issuer":    {issuer},
+		"algorithm": {totpOptions.Algorithm.String()},
+		"digits":    {totpOptions.Digits.String()},
+		"period":    {strconv.Itoa(int(totpPeriod / time.Second))},
 	}
-	return key.URL(), groups(key.Secret(), " "), nil
+	// Not totp.Generate: it leaves "&" in an issuer as it is. And apps do not
+	// read "+" as a space.
+	u := url.URL{
+		Scheme:   "otpauth",
+		Host:     "totp",
+		Path:     "/" + issuer + ":" + name,
+		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20"),
+	}
+	return u.String(), groups(key, " ")
+}
+
+// labelPart leaves out the colon, which separates the two parts of a label.
+func labelPart(text string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, ":", " ")), " ")
 }
 
 // typedCode takes out of a code what people put into it to read it: spaces and

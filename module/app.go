@@ -3,8 +3,17 @@
 package module
 
 import (
-	"github.com/caddyserver/caddy/v2"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
@@ -40,6 +49,14 @@ type App struct {
 	// Audiences are the populations by name. Default: one audience with
 	// password sign-in.
 	Audiences map[string]*policy.Audience `json:"audiences,omitempty"`
+
+	ctx     caddy.Context
+	log     *zap.Logger
+	engine  *engine
+	doors   map[string]*policy.Door
+	answers *answer.Answers
+	started chan struct{} // closed by Start
+	service atomic.Pointer[service]
 }
 
 // CaddyModule returns the Caddy module information.
@@ -50,8 +67,126 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Start implements caddy.App.
-func (a *App) Start() error { return nil }
+// Provision checks the configuration. It opens nothing and asks nobody, so
+// that `caddy validate` changes nothing.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx, a.log = ctx, ctx.Logger()
+	a.started = make(chan struct{})
+	if err := a.configure(a.log); err != nil {
+		return err
+	}
+	look, err := pages.New(a.Brand, a.Language)
+	if err != nil {
+		return fmt.Errorf("brand: %w", err)
+	}
+	a.answers = &answer.Answers{Pages: look, Log: a.log}
+	if a.doors, err = a.hangDoors(); err != nil {
+		return err
+	}
+	if a.engine, err = borrowEngine(a.databasePath()); err != nil {
+		return err
+	}
+	return nil
+}
 
-// Stop implements caddy.App.
-func (a *App) Stop() error { return nil }
+// hangDoors makes a door of each audience and the SSO configs assigned to it.
+func (a *App) hangDoors() (map[string]*policy.Door, error) {
+	doors := make(map[string]*policy.Door, len(a.Audiences))
+	for name, audience := range a.Audiences {
+		assigned := make([]policy.Provider, 0, len(audience.SSO))
+		for _, name := range audience.SSO {
+			config := a.SSO[name]
+			provider := policy.Provider{Name: name, Button: config.Button}
+			for _, text := range config.IPRanges {
+				prefix, err := policy.ParseRange(text)
+				if err != nil {
+					return nil, fmt.Errorf("sso %s: ip_ranges: %w", name, err)
+				}
+				provider.Ranges = append(provider.Ranges, prefix)
+			}
+			assigned = append(assigned, provider)
+		}
+		door, err := policy.NewDoor(name, *audience, assigned)
+		if err != nil {
+			return nil, err
+		}
+		doors[name] = door
+	}
+	return doors, nil
+}
+
+// databasePath is where the database is, the same however it is spelled.
+func (a *App) databasePath() string {
+	path := a.Store.Path
+	if path == "" {
+		path = filepath.Join(caddy.AppDataDir(), "auth_gateway", "auth_gateway.db")
+	}
+	if absolute, err := filepath.Abs(path); err == nil {
+		return absolute
+	}
+	return path
+}
+
+// Start opens the store and begins to answer.
+func (a *App) Start() error {
+	ring, err := a.loadRing()
+	if err != nil {
+		return err
+	}
+	if err := a.engine.open(a.ctx); err != nil {
+		return err
+	}
+	s, err := a.newService(ring)
+	if err != nil {
+		return err
+	}
+	a.service.Store(s)
+	close(a.started)
+	return nil
+}
+
+// Stop ends what Start began. Requests that are still under way keep what they
+// hold.
+func (a *App) Stop() error {
+	if s := a.service.Load(); s != nil {
+		return s.close()
+	}
+	return nil
+}
+
+// Cleanup gives back the store; gateways that still serve hold their own part.
+func (a *App) Cleanup() error {
+	if a.engine == nil {
+		return nil
+	}
+	return returnEngine(a.engine)
+}
+
+// startLimit is how long a request waits for the app to start: a new
+// configuration may take requests a moment before all of it has started.
+const startLimit = 10 * time.Second
+
+// errNotStarted: the app is not there yet, or never will be.
+var errNotStarted = errors.New("the auth_gateway app has not started")
+
+// serving returns the app at work, waiting a while for it to start.
+func (a *App) serving(ctx context.Context) (*service, error) {
+	if s := a.service.Load(); s != nil {
+		return s, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	select {
+	case <-a.started:
+		return a.service.Load(), nil
+	case <-ctx.Done():
+		return nil, errNotStarted
+	}
+}
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,10 +1,19 @@
 package module
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
 )
 
 func init() {
@@ -47,6 +56,10 @@ type Gateway struct {
 
 	// ExtraHeaders are further identity headers: header name to attribute.
 	ExtraHeaders map[string]string `json:"extra_headers,omitempty"`
+
+	app    *App
+	engine *engine
+	rules  rules
 }
 
 // AttributeRule holds for people of whom one of the values is true.
@@ -67,12 +80,113 @@ func (*Gateway) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// ServeHTTP implements caddyhttp.MiddlewareHandler.
+// Provision holds the configuration against that of the app.
+func (g *Gateway) Provision(ctx caddy.Context) error {
+	app, err := ctx.App("auth_gateway")
+	if err != nil {
+		return fmt.Errorf("loading the auth_gateway app: %w", err)
+	}
+	g.app = app.(*App)
+	if err := g.configure(g.app); err != nil {
+		return err
+	}
+	if g.rules, err = g.newRules(); err != nil {
+		return err
+	}
+	// The store must not close while this gateway serves, even if the app
+	// of its configuration has gone.
+	g.engine, err = borrowEngine(g.app.engine.path)
+	return err
+}
+
+// Cleanup gives back the store.
+func (g *Gateway) Cleanup() error {
+	if g.engine == nil {
+		return nil
+	}
+	return returnEngine(g.engine)
+}
+
+// ServeHTTP implements caddyhttp.MiddlewareHandler. It is the whole life of a
+// request: what only the gateway may say is taken off it, then it is decided
+// whether it goes on, then what the gateway says is put on it.
+//
+// Every refusal is answered here and no error is returned, because a site's
+// handle_errors may well lead to the app.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	g.rules.headers.Strip(r)
+
+	a, refusal := g.arrive(r)
+	if refusal != nil {
+		return g.refuse(w, r, a, *refusal)
+	}
+	if a.own {
+		return g.converse(w, r, a)
+	}
+	if a.public {
+		session.StripCookies(r.Header)
+		return next.ServeHTTP(w, r)
+	}
+
+	s, err := g.app.serving(r.Context())
+	if err != nil {
+		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
+	}
+	live, err := s.sessions.Find(r, a.origin.Secure)
+	if err != nil {
+		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
+	}
+	if live == nil || a.door.Opens(live.Made()) != policy.Opens {
+		g.app.answers.Challenge(w, r, a.original, g.visit(r, a), g.rules.isAPI(a.path))
+		return nil
+	}
+	standing := g.standing(live)
+	if !standing.admitted {
+		return g.refuse(w, r, a, answer.Refusal{
+			Kind:   pages.NotAllowed,
+			Cause:  errors.New("an allow or deny rule of the site keeps the account out"),
+			Detail: pages.Detail{Email: live.Account.Attributes.Email},
+		})
+	}
+	if isUpgrade(r) && !g.fromHere(r, a) {
+		return g.refuse(w, r, a, answer.Refusal{
+			Kind:  pages.CrossSite,
+			Cause: fmt.Errorf("a websocket was opened from origin %.200q, this site is %s", r.Header.Get("Origin"), a.origin),
+		})
+	}
+
+	session.StripCookies(r.Header)
+	g.rules.headers.Set(r.Header, standing.headers)
+	setPlaceholders(r, live)
 	return next.ServeHTTP(w, r)
+}
+
+// converse answers at the gateway's own addresses. None of them ever reaches
+// the app.
+func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival) error {
+	keepQueryFromLog(r)
+	s, err := g.app.serving(r.Context())
+	if err != nil {
+		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
+	}
+	visit := g.visit(r, a)
+	if a.path == answer.Account || strings.HasPrefix(a.path, answer.Account+"/") {
+		s.profile.ServeHTTP(w, r, a.path, visit)
+		return nil
+	}
+	s.conversation.ServeHTTP(w, r, a.path, visit, signin.Site{Door: g.rules.door, Ranged: g.rules.ranged})
+	return nil
+}
+
+// refuse answers with a page or a problem.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, a arrival, refusal answer.Refusal) error {
+	g.app.answers.Refuse(w, r, g.visit(r, a), refusal)
+	return nil
 }
 
 // Interface guards.
 var (
 	_ caddyhttp.MiddlewareHandler = (*Gateway)(nil)
+	_ caddy.Provisioner           = (*Gateway)(nil)
+	_ caddy.CleanerUpper          = (*Gateway)(nil)
 )

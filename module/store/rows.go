@@ -129,6 +129,8 @@ type Flow struct {
 	Secret []byte
 	// Tries counts wrong passcodes.
 	Tries int
+	// MustChange: the password has to be changed before anything opens.
+	MustChange bool
 	// PasswordAt is when the password was given.
 	PasswordAt time.Time
 	CreatedAt  time.Time
@@ -211,6 +213,10 @@ type Failures struct {
 	Count int
 	Last  time.Time
 }
+
+// KeptKey begins the keys of counters that Prune leaves alone however long
+// nothing was counted under them: only ClearFailures forgets those.
+const KeptKey = "kept/"
 
 // GuessRows counts guesses and remembers what may be used only once.
 type GuessRows interface {

@@ -1,0 +1,20 @@
+// Package answer is how the gateway says no: to a person with a page, to a
+// program with a problem, with an error id that the log has the cause of.
+package answer
+
+// Root is where all the gateway's own addresses begin.
+const Root = "/auth-gateway"
+
+// The gateway's own addresses. Those of an SSO config are SSO + name and
+// "/start" or "/callback".
+const (
+	SignIn   = Root + "/sign-in"
+	Passcode = Root + "/passcode"
+	Enroll   = Root + "/enroll"
+	SignOut  = Root + "/sign-out"
+	Reset    = Root + "/reset"
+	Account  = Root + "/account"
+	WhoAmI   = Root + "/whoami"
+	Logo     = Root + "/logo"
+	SSO      = Root + "/sso/"
+)

@@ -1,0 +1,140 @@
+package module
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+)
+
+// arrival is what the gateway establishes about a request before it asks who
+// sent it.
+type arrival struct {
+	original string // path and query as they came
+	path     string // canonical
+	own      bool   // one of the gateway's own addresses
+	public   bool
+	door     *policy.Door
+	origin   policy.Origin
+}
+
+// arrive looks at a request as it came, before any rewrite, and refuses what
+// cannot be judged.
+func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
+	original := r
+	if came, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		original = &came
+	}
+	var a arrival
+	path := policy.ReadPath(original.URL.EscapedPath(), original.URL.Path)
+	a.original, a.path = original.RequestURI, path.Clean
+
+	var err error
+	if a.origin, err = g.rules.site.Origin(siteArrival(r)); err != nil {
+		return a, &answer.Refusal{Kind: pages.OriginUnclear, Cause: err}
+	}
+	switch {
+	case isEarly(r):
+		return a, &answer.Refusal{Kind: pages.TooEarly, Cause: errors.New("sent as TLS early data, which can be played back")}
+	case r.Method == http.MethodTrace, r.Method == http.MethodConnect && !isUpgrade(r):
+		return a, &answer.Refusal{Kind: pages.MethodNotAllowed, Cause: fmt.Errorf("the method is %s", r.Method)}
+	}
+	a.own = a.path == answer.Root || strings.HasPrefix(a.path, answer.Root+"/")
+	if path.Ambiguous && (a.own || g.rules.several) {
+		return a, &answer.Refusal{Kind: pages.AmbiguousPath, Cause: errors.New("the path can be read in more than one way")}
+	}
+	a.door = g.rules.door(a.path)
+	a.public = !a.own && !path.Ambiguous && isUsual(r.Method) && g.rules.isPublic(a.path)
+	return a, nil
+}
+
+// visit is the arrival as the rooms below know it.
+func (g *Gateway) visit(r *http.Request, a arrival) policy.Visit {
+	visit := policy.Visit{Host: a.origin.Host, Secure: a.origin.Secure}
+	if a.origin.Host != "" {
+		visit.Origin = a.origin.String()
+	}
+	if text, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+		if client, err := netip.ParseAddr(text); err == nil {
+			visit.Client = client.Unmap().WithZone("")
+		}
+	}
+	visit.Forgeable = clientForgeable(r)
+	return visit
+}
+
+// siteArrival is what the site's own address is told from.
+func siteArrival(r *http.Request) policy.Arrival {
+	arrived := policy.Arrival{
+		TLS:                r.TLS != nil,
+		Host:               r.Host,
+		PeerIsTrustedProxy: peerIsTrusted(r),
+		ForwardedProto:     r.Header["X-Forwarded-Proto"],
+	}
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		arrived.Peer = peer.Addr()
+	}
+	return arrived
+}
+
+// peerIsTrusted reports whether the peer is one of the site's trusted_proxies.
+func peerIsTrusted(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
+}
+
+// clientForgeable reports whether the client's address is one that the client
+// itself may have written: without trusted_proxies_strict Caddy takes the
+// left-most address that a trusted proxy hands on.
+func clientForgeable(r *http.Request) bool {
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return ok && server.TrustedProxiesStrict == 0 && peerIsTrusted(r)
+}
+
+// isEarly reports whether the request came as TLS early data, here or at a
+// proxy in front (RFC 8470).
+func isEarly(r *http.Request) bool {
+	return r.Header.Get("Early-Data") == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
+}
+
+// isUpgrade reports whether the request opens a WebSocket, in HTTP/1.1 or as
+// an extended CONNECT (RFC 8441).
+func isUpgrade(r *http.Request) bool {
+	if r.Method == http.MethodConnect {
+		return r.Header.Get(":protocol") == "websocket"
+	}
+	upgrade := r.Header["Upgrade"]
+	return len(upgrade) > 0 && strings.Contains(strings.ToLower(strings.Join(upgrade, ",")), "websocket")
+}
+
+// fromHere reports whether the site's own pages sent the request.
+func (g *Gateway) fromHere(r *http.Request, a arrival) bool {
+	origins := r.Header["Origin"]
+	return len(origins) == 1 && origins[0] == a.origin.String()
+}
+
+// isUsual reports whether a method may ever be public.
+func isUsual(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+		http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return true
+	}
+	return false
+}
+
+// keepQueryFromLog keeps the access log from writing the query of one of our
+// own addresses: it may hold a provider's code or the token of a link. What
+// happened there is in the audit trail.
+func keepQueryFromLog(r *http.Request) {
+	if r.URL.RawQuery != "" {
+		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	}
+}

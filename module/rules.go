@@ -1,0 +1,128 @@
+package module
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+)
+
+// rules are a gateway's configuration, ready for use.
+type rules struct {
+	site    *policy.Site
+	main    *policy.Door
+	byPath  *policy.Patterns[*policy.Door]
+	publics *policy.Patterns[struct{}]
+	apis    *policy.Patterns[struct{}]
+	access  *policy.Access
+	headers *identity.Headers
+	several bool // there are several audiences on this site
+	ranged  bool // the way in to one of them depends on the client's address
+	log     *zap.Logger
+}
+
+func (g *Gateway) newRules() (r rules, err error) {
+	r.log = g.app.log
+	r.main = g.app.doors[g.Audience]
+	doors := make(map[string]*policy.Door, len(g.AudiencePaths))
+	r.ranged = r.main.Ranged()
+	for pattern, name := range g.AudiencePaths {
+		doors[pattern] = g.app.doors[name]
+		r.ranged = r.ranged || doors[pattern].Ranged()
+		r.several = r.several || name != g.Audience
+	}
+	if r.byPath, err = policy.NewPatterns(doors, true); err != nil {
+		return r, fmt.Errorf("audience: %w", err)
+	}
+	if r.publics, err = policy.NewPatterns(set(g.Public), false); err != nil {
+		return r, fmt.Errorf("public: %w", err)
+	}
+	if r.apis, err = policy.NewPatterns(set(g.API), true); err != nil {
+		return r, fmt.Errorf("api: %w", err)
+	}
+	if r.access, err = policy.NewAccess(policyRules(g.Allow), policyRules(g.Deny)); err != nil {
+		return r, err
+	}
+	if r.site, err = policy.NewSite(g.Origins); err != nil {
+		return r, fmt.Errorf("origin: %w", err)
+	}
+	if r.headers, err = identity.NewHeaders(g.Headers, g.ExtraHeaders); err != nil {
+		return r, fmt.Errorf("headers: %w", err)
+	}
+	return r, nil
+}
+
+// door is the door of the audience that a path belongs to.
+func (r *rules) door(path string) *policy.Door {
+	if door, ok := r.byPath.Match(path); ok {
+		return door
+	}
+	return r.main
+}
+
+func (r *rules) isPublic(path string) bool {
+	_, ok := r.publics.Match(path)
+	return ok
+}
+
+func (r *rules) isAPI(path string) bool {
+	_, ok := r.apis.Match(path)
+	return ok
+}
+
+// standing is what a gateway makes of a session: whether its site's rules let
+// the account in, and the identity headers. It is worked out once for both.
+type standing struct {
+	admitted bool
+	headers  identity.Rendered
+}
+
+func (g *Gateway) standing(live *session.Live) *standing {
+	return live.Memo(g, func() any {
+		id := live.Identity()
+		rendered, leftOut := g.rules.headers.Render(id)
+		if len(leftOut) > 0 {
+			g.rules.log.Warn("attributes are left out of the identity headers: a value has a comma or a control character",
+				zap.String("account", id.Account), zap.Strings("attributes", leftOut))
+		}
+		return &standing{admitted: g.rules.access.Admits(&id.Attributes), headers: rendered}
+	}).(*standing)
+}
+
+// setPlaceholders makes {http.auth.user.*} known to the handlers that follow
+// and to the access log.
+func setPlaceholders(r *http.Request, live *session.Live) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	repl.Map(func(key string) (any, bool) {
+		attribute, ok := strings.CutPrefix(key, "http.auth.user.")
+		if !ok {
+			return nil, false
+		}
+		return live.Identity().Placeholder(attribute)
+	})
+}
+
+func set(patterns []string) map[string]struct{} {
+	m := make(map[string]struct{}, len(patterns))
+	for _, pattern := range patterns {
+		m[pattern] = struct{}{}
+	}
+	return m
+}
+
+func policyRules(rules []AttributeRule) []policy.Rule {
+	converted := make([]policy.Rule, len(rules))
+	for i, rule := range rules {
+		converted[i] = policy.Rule{Attribute: rule.Attribute, Values: rule.Values}
+	}
+	return converted
+}

@@ -1,0 +1,123 @@
+package module
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/profile"
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
+)
+
+// service is an app at work: what answers requests, with the store open and
+// the keys at hand.
+type service struct {
+	sessions     *session.Keeper
+	people       *account.People
+	trail        *audit.Trail
+	conversation *signin.Conversation
+	profile      *profile.Pages
+	providers    []*sso.Provider
+
+	stop context.CancelFunc
+}
+
+// newService puts a service together.
+func (a *App) newService(ring *secret.Ring) (*service, error) {
+	if err := checkSealed(a.ctx, a.engine.store, ring); err != nil {
+		return nil, err
+	}
+	lifetimes := make(map[string]session.Lifetimes, len(a.doors))
+	for name, door := range a.doors {
+		lifetimes[name] = session.Lifetimes{Idle: door.IdleTimeout(), Absolute: door.SessionLifetime()}
+	}
+	keeper, err := session.NewKeeper(a.engine.sessions, ring, lifetimes, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{sessions: keeper}
+	providers := make(map[string]*signin.Provider, len(a.SSO))
+	for name, config := range a.SSO {
+		provider, err := sso.NewProvider(name, *config, config.ClientSecret, sso.Options{Log: a.log.Named("sso")})
+		if err != nil {
+			return nil, err
+		}
+		s.providers = append(s.providers, provider)
+		label := config.Button
+		if label == "" {
+			label = name
+		}
+		providers[name] = &signin.Provider{
+			Provider: provider,
+			Label:    label,
+			Rules:    account.Admission{Admit: config.Admit, TrustEmail: config.TrustEmail, MaxRole: identity.Role(config.MaxRole)},
+		}
+	}
+	s.people = account.New(account.Config{
+		Store:  a.engine.store,
+		Ring:   ring,
+		Hasher: a.engine.hasher,
+		Clock:  time.Now,
+	})
+	s.trail = audit.New(a.engine.store, a.log.Named("audit"), time.Now)
+	s.conversation = signin.New(signin.Config{
+		Store:     a.engine.store,
+		Ring:      ring,
+		People:    s.people,
+		Sessions:  keeper,
+		Pages:     a.answers.Pages,
+		Trail:     s.trail,
+		Providers: providers,
+		Doors:     a.doors,
+		Answers:   a.answers,
+		Clock:     time.Now,
+	})
+	s.profile = profile.New(profile.Config{
+		Store:    a.engine.store,
+		Sessions: keeper,
+		Pages:    a.answers.Pages,
+		Answers:  a.answers,
+		Doors:    a.doors,
+		Labels:   labels(providers),
+	})
+	background, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go a.reseal(background, ring)
+	return s, nil
+}
+
+func labels(providers map[string]*signin.Provider) map[string]string {
+	labels := make(map[string]string, len(providers))
+	for name, provider := range providers {
+		labels[name] = provider.Label
+	}
+	return labels
+}
+
+// reseal seals anew, with the secret in use, what an older one has sealed.
+func (a *App) reseal(ctx context.Context, ring *secret.Ring) {
+	count, err := resealAll(ctx, a.engine.store, ring)
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("sealing anew with the new secret failed; the older secret is still needed", zap.Error(err))
+		return
+	}
+	if count > 0 {
+		a.log.Info("sealed anew with the secret in use; older ones can be taken out of the configuration", zap.Int("values", count))
+	}
+}
+
+// close ends what newService began.
+func (s *service) close() error {
+	s.stop()
+	for _, provider := range s.providers {
+		_ = provider.Close() // closes idle connections, nothing can fail that matters now
+	}
+	return s.trail.Close()
+}

@@ -1,0 +1,253 @@
+// Package session keeps signed-in browsers signed in: the cookie that names a
+// session, the sessions in memory that a request is held against, and how they
+// end. What a session opens is decided in package policy.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+const (
+	// maxInMemory bounds the sessions in memory. One that has been pushed
+	// out is read from the store again.
+	maxInMemory = 100_000
+	// writeSeenEvery is how far the store may lag behind in when a session
+	// was last seen (less when it idles out sooner).
+	writeSeenEvery = 30 * time.Second
+	// maxCookie is longer than any cookie of ours.
+	maxCookie = 512
+)
+
+// Lifetimes are how long the sessions of an audience last.
+type Lifetimes struct {
+	// Idle ends a session that was not used for so long.
+	Idle time.Duration
+	// Absolute ends a session that long after signing in.
+	Absolute time.Duration
+}
+
+// Keeper finds, begins and ends sessions for one configuration.
+type Keeper struct {
+	registry  *Registry
+	cookies   *secret.Cookies
+	lifetimes map[string]Lifetimes // by audience
+	clock     func() time.Time
+
+	// byCookie holds sessions by the text of their cookie, so that a
+	// request costs neither cryptography nor a question to the store. It is
+	// a shortcut only: what ends a session ends it by id, for every text.
+	byCookie *otter.Cache[string, *Live]
+}
+
+// NewKeeper returns the keeper of a configuration's sessions. lifetimes has
+// those of each audience by name: sessions that were begun under longer ones
+// end by these.
+func NewKeeper(registry *Registry, ring *secret.Ring, lifetimes map[string]Lifetimes, clock func() time.Time) (*Keeper, error) {
+	longest := time.Duration(0)
+	for _, l := range lifetimes {
+		longest = max(longest, l.Absolute)
+	}
+	cache, err := otter.New(&otter.Options[string, *Live]{MaximumSize: maxInMemory})
+	if err != nil {
+		return nil, fmt.Errorf("session cache: %w", err)
+	}
+	return &Keeper{
+		registry:  registry,
+		cookies:   ring.Cookies("session cookie", longest),
+		lifetimes: lifetimes,
+		clock:     clock,
+		byCookie:  cache,
+	}, nil
+}
+
+// Find returns the session that the request's cookie names, or nil if there is
+// none that still lives. An error means that the store could not be asked, so
+// that nobody can tell.
+func (k *Keeper) Find(r *http.Request, secure bool) (*Live, error) {
+	text := ReadCookie(r.Header, FullCookieName(CookieName, secure))
+	if text == "" || len(text) > maxCookie {
+		return nil, nil
+	}
+	now := k.clock()
+	if live, ok := k.byCookie.GetIfPresent(text); ok && live.current() {
+		if live.over(now) {
+			return nil, nil
+		}
+		if err := k.registry.answers(r.Context(), now); err != nil {
+			return nil, err
+		}
+		k.saw(live, now)
+		return live, nil
+	}
+	return k.load(r.Context(), text, now)
+}
+
+// Beginning is what a new session is made of.
+type Beginning struct {
+	AccountID string
+	// Epoch of the account when its password or provider was believed. The
+	// session begins only if nothing has moved it since.
+	Epoch          int64
+	Audience       string
+	SSO            string // "" for a password
+	SignedInAt     time.Time
+	SecondFactorAt time.Time // zero: none was given
+	Address        string
+	Browser        string
+	// Replaces is the session this one takes the place of, or nil.
+	Replaces []byte
+}
+
+// ErrEpoch means that the account changed while somebody was signing in: its
+// password or factor is another by now, or it was suspended.
+var ErrEpoch = errors.New("the account changed while signing in")
+
+// Begin writes a new session and returns the token for its cookie, to be
+// handed to SetCookie once the transaction is kept. The session it replaces
+// ends in the same transaction.
+func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
+	account, err := tx.Account(b.AccountID)
+	if err != nil {
+		return "", fmt.Errorf("beginning a session: %w", err)
+	}
+	if account.Suspended || account.Epoch != b.Epoch {
+		return "", ErrEpoch
+	}
+	if b.Replaces != nil {
+		if _, err := tx.EndSession(b.Replaces); err != nil {
+			return "", fmt.Errorf("ending the session before: %w", err)
+		}
+	}
+	now := k.clock()
+	lifetimes := k.lifetimes[b.Audience]
+	token, id := secret.NewToken()
+	err = tx.CreateSession(store.Session{
+		ID:             id,
+		AccountID:      b.AccountID,
+		Epoch:          b.Epoch,
+		SSO:            b.SSO,
+		Audience:       b.Audience,
+		SignedInAt:     b.SignedInAt,
+		SecondFactorAt: b.SecondFactorAt,
+		CreatedAt:      now,
+		SeenAt:         now,
+		IdleTimeout:    lifetimes.Idle,
+		ExpiresAt:      b.SignedInAt.Add(lifetimes.Absolute),
+		Address:        b.Address,
+		Browser:        b.Browser[:min(len(b.Browser), 256)],
+	})
+	if err != nil {
+		return "", fmt.Errorf("beginning a session: %w", err)
+	}
+	if err := tx.RecordSignIn(b.AccountID, now); err != nil {
+		return "", fmt.Errorf("recording a sign-in: %w", err)
+	}
+	return token, nil
+}
+
+// SetCookie hands a new session's token to the browser.
+func (k *Keeper) SetCookie(w http.ResponseWriter, token, audience string, secure bool) error {
+	value, err := k.cookies.Encode(CookieName, []byte(token), k.clock())
+	if err != nil {
+		return fmt.Errorf("sealing the session cookie: %w", err)
+	}
+	SetCookie(w, CookieName, value, secure, k.lifetimes[audience].Absolute)
+	return nil
+}
+
+// load reads a session from the store.
+func (k *Keeper) load(ctx context.Context, text string, now time.Time) (*Live, error) {
+	token, err := k.cookies.Decode(CookieName, text, now)
+	if err != nil {
+		return nil, nil // not of ours, or too old: no session
+	}
+	// One tab gone must not fail the others that wait for the same answer.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	live, err := k.read(ctx, secret.TokenID(string(token)), now)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking up a session: %w", err)
+	}
+	if live == nil || live.over(now) {
+		return nil, nil
+	}
+	k.saw(live, now)
+	k.byCookie.Set(strings.Clone(text), live)
+	return live, nil
+}
+
+func (k *Keeper) read(ctx context.Context, id []byte, now time.Time) (*Live, error) {
+	live := &Live{sessionGeneration: markOf(k.registry.generations.session(id))}
+	var factors []store.Factor
+	err := k.registry.store.View(ctx, func(tx store.Tx) (err error) {
+		if live.Session, err = tx.Session(id); err != nil {
+			return err
+		}
+		// The generation is taken before what it vouches for is read.
+		live.accountGeneration = markOf(k.registry.generations.account(live.Session.AccountID))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = k.registry.store.View(ctx, func(tx store.Tx) (err error) {
+		if live.Session, err = tx.Session(id); err != nil {
+			return err
+		}
+		if live.Account, err = tx.Account(live.Session.AccountID); err != nil {
+			return err
+		}
+		factors, err = tx.Factors(live.Account.ID)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if live.Account.Suspended || live.Account.Epoch != live.Session.Epoch {
+		return nil, nil
+	}
+	for _, factor := range factors {
+		live.HasFactor = true
+		live.ChoseFactor = live.ChoseFactor || !factor.Required
+	}
+	k.limit(live)
+	seen := k.registry.lastSeen(id, live.Session.SeenAt)
+	live.seen.Store(seen.UnixNano())
+	live.written.Store(seen.UnixNano())
+	return live, nil
+}
+
+// limit applies the shorter of the lifetimes that the session was begun under
+// and those configured now.
+func (k *Keeper) limit(live *Live) {
+	live.expires = live.Session.ExpiresAt
+	live.idle = live.Session.IdleTimeout
+	if now, ok := k.lifetimes[live.Session.Audience]; ok {
+		live.idle = min(live.idle, now.Idle)
+		if end := live.Session.SignedInAt.Add(now.Absolute); end.Before(live.expires) {
+			live.expires = end
+		}
+	}
+}
+
+func (k *Keeper) saw(live *Live, now time.Time) {
+	at := now.UnixNano()
+	live.seen.Store(at)
+	before := live.written.Load()
+	if at-before >= int64(min(writeSeenEvery, live.idle/4)) && live.written.CompareAndSwap(before, at) {
+		k.registry.saw(live.Session.ID, now)
+	}
+}

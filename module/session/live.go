@@ -1,0 +1,94 @@
+package session
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+// Live is a session in memory, as it was read from the store, with the account
+// it belongs to. It is shared by all requests of that session and never
+// changes; when something in the store does, it is read anew.
+type Live struct {
+	Session store.Session
+	Account store.Account
+
+	// HasFactor: the account has a second factor. ChoseFactor: one that the
+	// person set up by choice.
+	HasFactor, ChoseFactor bool
+
+	expires time.Time     // absolute
+	idle    time.Duration // ends the session when unseen for so long
+
+	seen    atomic.Int64 // unix nanoseconds of the last request
+	written atomic.Int64 // the last seen that was handed on to the store
+
+	sessionGeneration, accountGeneration mark
+
+	memo atomic.Pointer[[]memo]
+}
+
+// mark is one generation as it was before the read.
+type mark struct {
+	counter *atomic.Uint64
+	value   uint64
+}
+
+func markOf(counter *atomic.Uint64) mark { return mark{counter, counter.Load()} }
+
+func (m mark) holds() bool { return m.counter.Load() == m.value }
+
+type memo struct{ key, value any }
+
+// maxMemos bounds what a session remembers: the gateways of the running
+// configuration and, for a while after a reload, of the one before.
+const maxMemos = 16
+
+// Identity is who stands behind the session's requests.
+func (l *Live) Identity() identity.Identity {
+	return identity.Identity{Account: l.Account.ID, Attributes: l.Account.Attributes}
+}
+
+// Made says how the session was made, which decides what it opens.
+func (l *Live) Made() policy.Made {
+	return policy.Made{
+		SSO:          l.Session.SSO,
+		SecondFactor: !l.Session.SecondFactorAt.IsZero(),
+		HasFactor:    l.HasFactor,
+		ChoseFactor:  l.ChoseFactor,
+		Role:         l.Account.Attributes.Role,
+	}
+}
+
+// Memo returns what make once returned for key on this session: what depends
+// on nothing but the session and the key is worked out once, not per request.
+func (l *Live) Memo(key any, make func() any) any {
+	known := l.memo.Load()
+	if known != nil {
+		for i := range *known {
+			if (*known)[i].key == key {
+				return (*known)[i].value
+			}
+		}
+	}
+	value := make()
+	next := []memo{{key, value}}
+	if known != nil && len(*known) < maxMemos {
+		next = append(next, *known...)
+	}
+	l.memo.CompareAndSwap(known, &next)
+	return value
+}
+
+// current reports whether the store still holds what this copy says.
+func (l *Live) current() bool {
+	return l.sessionGeneration.holds() && l.accountGeneration.holds()
+}
+
+// over reports whether one of the session's lifetimes has ended.
+func (l *Live) over(now time.Time) bool {
+	return !now.Before(l.expires) || now.UnixNano()-l.seen.Load() >= int64(l.idle)
+}

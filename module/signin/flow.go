@@ -1,0 +1,277 @@
+package signin
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+const (
+	// flowLifetime is how long a sign-in may take.
+	flowLifetime = 10 * time.Minute
+	// maxFlows is how many sign-ins a browser, and an account, may have
+	// under way; a further one pushes out the oldest.
+	maxFlows = 8
+)
+
+// Stages of a flow in the store.
+const (
+	stagePasscode = "passcode"
+	stageEnroll   = "enroll"
+)
+
+// flowCookies are the cookies of sign-ins under way: one each, named by its
+// id, so that several tabs can sign in at once.
+type flowCookies struct {
+	cookies *secret.Cookies
+}
+
+// flowCookie is what one of them holds.
+type flowCookie struct {
+	// Token finds the row of a flow that began with a password. What such
+	// a flow knows is in the store, so an old cookie restores nothing.
+	Token string `json:"t,omitempty"`
+
+	// Provider is a flow that waits for a provider. Nothing is kept in the
+	// store for it before the provider has been believed.
+	Provider *providerFlow `json:"p,omitempty"`
+
+	At int64 `json:"a"` // unix milliseconds
+
+	id string
+}
+
+// providerFlow is a sign-in that is away at a provider.
+type providerFlow struct {
+	SSO      string      `json:"s"`
+	Pending  sso.Pending `json:"p"`
+	ReturnTo string      `json:"r"`
+}
+
+// newID returns the id of a new flow; it is part of the cookie's name and the
+// value of the hidden field "flow".
+func newFlowID() string {
+	token, _ := secret.NewToken()
+	return token[:16]
+}
+
+// set gives the browser the cookie of a flow, and takes its oldest ones away
+// if it has too many.
+func (f flowCookies) set(x *exchange, id string, c flowCookie) error {
+	others := f.all(x)
+	c.At = x.Clock().UnixMilli()
+	payload, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("sealing a flow: %w", err)
+	}
+	name := session.FlowCookiePrefix + id
+	text, err := f.cookies.Encode(name, payload, x.Clock())
+	if err != nil {
+		return fmt.Errorf("sealing a flow: %w", err)
+	}
+	session.SetCookie(x.w, name, text, x.visit.Secure, flowLifetime)
+	for i := maxFlows - 1; i < len(others); i++ {
+		f.clear(x, others[i].id)
+	}
+	return nil
+}
+
+func (f flowCookies) clear(x *exchange, id string) {
+	session.SetCookie(x.w, session.FlowCookiePrefix+id, "", x.visit.Secure, -1)
+}
+
+// get opens the cookie of a flow.
+func (f flowCookies) get(x *exchange, id string) (flowCookie, bool) {
+	name := session.FlowCookiePrefix + id
+	text := session.ReadCookie(x.r.Header, session.FullCookieName(name, x.visit.Secure))
+	if text == "" || len(text) > secret.MaxCookieSize {
+		return flowCookie{}, false
+	}
+	payload, err := f.cookies.Decode(name, text, x.Clock())
+	if err != nil {
+		return flowCookie{}, false
+	}
+	c := flowCookie{id: id}
+	return c, json.Unmarshal(payload, &c) == nil
+}
+
+func (f flowCookies) has(x *exchange, id string) bool {
+	_, ok := f.get(x, id)
+	return ok
+}
+
+// all returns the browser's flows, the newest first.
+func (f flowCookies) all(x *exchange) []flowCookie {
+	prefix := session.FullCookieName(session.FlowCookiePrefix, x.visit.Secure)
+	var flows []flowCookie
+	for _, name := range session.CookieNames(x.r.Header, prefix) {
+		if c, ok := f.get(x, strings.TrimPrefix(name, prefix)); ok {
+			flows = append(flows, c)
+		}
+	}
+	slices.SortStableFunc(flows, func(a, b flowCookie) int { return cmp.Compare(b.At, a.At) })
+	return flows
+}
+
+// opening is what a flow in the store begins with.
+type opening struct {
+	account  store.Account
+	door     *policy.Door
+	stage    string
+	returnTo string
+	// mustChange: the password is too short by now and has to be changed.
+	mustChange bool
+	// replaces is the session that is stepped up, or nil.
+	replaces   []byte
+	passwordAt time.Time
+}
+
+// beginFlow keeps a half-finished sign-in and sends the person to its next step.
+func (x *exchange) beginFlow(o opening) {
+	token, id := secret.NewToken()
+	now := x.Clock()
+	flow := store.Flow{
+		ID:         id,
+		AccountID:  o.account.ID,
+		Epoch:      o.account.Epoch,
+		Stage:      o.stage,
+		Audience:   o.door.Name(),
+		ReturnTo:   o.returnTo,
+		Session:    o.replaces,
+		PasswordAt: o.passwordAt,
+		MustChange: o.mustChange,
+		CreatedAt:  now,
+		ExpiresAt:  now.Add(flowLifetime),
+	}
+	if o.stage == stageEnroll {
+		sealed, err := x.People.BeginEnrollment(account.FlowRow(id))
+		if err != nil {
+			x.storeFault(err)
+			return
+		}
+		flow.Secret = sealed
+	}
+	err := x.Store.Update(x.r.Context(), func(tx store.Tx) error { return tx.CreateFlow(flow, maxFlows) })
+	if err != nil {
+		x.storeFault(fmt.Errorf("beginning a flow: %w", err))
+		return
+	}
+	flowID := newFlowID()
+	if err := x.flows.set(x, flowID, flowCookie{Token: token}); err != nil {
+		x.storeFault(err)
+		return
+	}
+	next := answer.Passcode
+	if o.stage == stageEnroll {
+		next = answer.Enroll
+	}
+	x.redirect(next + "?flow=" + flowID)
+}
+
+// flow is a half-finished sign-in, found again.
+type flow struct {
+	store.Flow
+	id      string // as in the cookie's name
+	account store.Account
+	door    *policy.Door
+}
+
+// errNoFlow: there is none, it has ended, or what it began with has changed.
+var errNoFlow = errors.New("no such flow")
+
+// findFlow returns the flow that the request names, or the browser's newest,
+// if it is in that stage. The decision which way in applies is made anew.
+func (x *exchange) findFlow(stage string) (*flow, error) {
+	id := x.r.PostForm.Get("flow")
+	if x.r.PostForm == nil {
+		id = x.r.URL.Query().Get("flow")
+	}
+	if id != "" {
+		c, ok := x.flows.get(x, id)
+		if !ok || c.Token == "" {
+			return nil, errNoFlow
+		}
+		return x.openFlow(c, stage)
+	}
+	for _, c := range x.flows.all(x) {
+		if c.Token == "" {
+			continue
+		}
+		if found, err := x.openFlow(c, stage); !errors.Is(err, errNoFlow) {
+			return found, err
+		}
+	}
+	return nil, errNoFlow
+}
+
+func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
+	found := &flow{id: c.id}
+	err := x.Store.View(x.r.Context(), func(tx store.Tx) (err error) {
+		if found.Flow, err = tx.Flow(secret.TokenID(c.Token)); err != nil {
+			return err
+		}
+		found.account, err = tx.Account(found.AccountID)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errNoFlow
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking up a flow: %w", err)
+	}
+	found.door = x.site.Door(pathOf(found.ReturnTo))
+	switch {
+	case found.Stage != stage,
+		!x.Clock().Before(found.ExpiresAt),
+		found.account.Suspended,
+		found.account.Epoch != found.Epoch,
+		found.door.Name() != found.Audience,
+		!found.door.OffersPassword(x.visit.Client):
+		return nil, errNoFlow
+	}
+	return found, nil
+}
+
+// endedFlow sends a person whose flow is over back to the beginning.
+func (x *exchange) endedFlow() {
+	for _, c := range x.flows.all(x) {
+		if c.Token == "" {
+			continue
+		}
+		if _, err := x.openAny(c); errors.Is(err, errNoFlow) {
+			x.flows.clear(x, c.id)
+		}
+	}
+	x.redirect(answer.SignIn + "?ended=1")
+}
+
+// openAny opens a flow whatever its stage.
+func (x *exchange) openAny(c flowCookie) (*flow, error) {
+	found, err := x.openFlow(c, stagePasscode)
+	if errors.Is(err, errNoFlow) {
+		return x.openFlow(c, stageEnroll)
+	}
+	return found, err
+}
+
+// from says where an attempt comes from.
+func (x *exchange) from() account.From {
+	return account.From{Address: x.visit.Client, Device: x.devices.read(x)}
+}
+
+// detached outlives the request: what has been begun is finished even if the
+// person has gone.
+func (x *exchange) detached() context.Context { return context.WithoutCancel(x.r.Context()) }

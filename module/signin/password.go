@@ -1,0 +1,210 @@
+package signin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+const (
+	statusOK            = http.StatusOK
+	statusUnauthorized  = http.StatusUnauthorized
+	statusUnprocessable = http.StatusUnprocessableEntity
+	statusHeldOff       = http.StatusTooManyRequests
+
+	// maxEmail is the longest address there is (RFC 5321, section 4.5.3.1).
+	maxEmail = 254
+)
+
+// takePassword answers POST /sign-in.
+func (x *exchange) takePassword() {
+	form := x.r.PostForm
+	returnTo := x.returnTo(form)
+	door := x.site.Door(pathOf(returnTo))
+	if !door.OffersPassword(x.visit.Client) {
+		x.refuse(answer.Refusal{
+			Kind:  pages.WayRefused,
+			Cause: fmt.Errorf("a password was posted where none is taken: %s", door.WayIn(x.visit.Client).Reason),
+		})
+		return
+	}
+	email, password := form.Get("email"), form.Get("password")
+	if message, ok := unusable(email, password); ok {
+		x.showSignIn(door, returnTo, pages.SignIn{Email: shorten(email), Message: message}, statusUnauthorized)
+		return
+	}
+	believed, err := x.People.CheckPassword(x.r.Context(), email, password, x.from())
+	if err != nil {
+		x.passwordRefused(err, email, door, returnTo)
+		return
+	}
+	made := policy.Made{
+		HasFactor:   believed.HasFactor,
+		ChoseFactor: believed.ChoseFactor,
+		Role:        believed.Account.Attributes.Role,
+	}
+	next := opening{
+		account:    believed.Account,
+		door:       door,
+		returnTo:   returnTo,
+		passwordAt: x.Clock(),
+		mustChange: believed.Length < x.minimumLength(believed.Account),
+	}
+	switch x.verdict(door, returnTo, made) {
+	case policy.Opens:
+		x.completePassword(next)
+	case policy.NeedsPasscode:
+		next.stage = stagePasscode
+		x.beginFlow(next)
+	case policy.NeedsEnrollment:
+		next.stage = stageEnroll
+		x.beginFlow(next)
+	default:
+		x.Trail.Add(store.Event{
+			Action: "sign-in", Outcome: audit.Refused, AccountID: believed.Account.ID,
+			Address: x.address(), How: "password", Detail: "not of audience " + door.Name(),
+		})
+		x.notMember(believed.Account.Attributes.Email, door)
+	}
+}
+
+// unusable tells what cannot be right without asking anybody, and so is the
+// same answer for everyone.
+func unusable(email, password string) (pages.Message, bool) {
+	switch {
+	case email == "":
+		return pages.Message{Kind: pages.FieldEmpty, Field: pages.EmailField}, true
+	case len(email) > maxEmail:
+		return pages.Message{Kind: pages.FieldTooLong, Field: pages.EmailField}, true
+	case password == "":
+		return pages.Message{Kind: pages.FieldEmpty, Field: pages.PasswordField}, true
+	case len(password) > account.MaxPasswordBytes:
+		return pages.Message{Kind: pages.FieldTooLong, Field: pages.PasswordField}, true
+	}
+	return pages.Message{}, false
+}
+
+// passwordRefused answers a password that did not let anyone in.
+func (x *exchange) passwordRefused(err error, email string, door *policy.Door, returnTo string) {
+	page := pages.SignIn{Email: email}
+	status := statusUnauthorized
+	event := store.Event{Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "password"}
+	var held *account.Held
+	var busy *account.Busy
+	switch {
+	case errors.Is(err, account.ErrWrong):
+		page.Message.Kind = pages.WrongCredentials
+		event.Detail = "wrong e-mail address or password"
+	case errors.As(err, &held):
+		x.w.Header().Set("Retry-After", answer.Seconds(held.RetryAfter))
+		page.Message = pages.Message{Kind: pages.WaitCredentials, Wait: held.RetryAfter}
+		status = statusHeldOff
+		event.Outcome, event.Detail = audit.Refused, "held off"
+	case errors.As(err, &busy):
+		x.refuse(answer.Refusal{Kind: pages.Busy, Cause: err, RetryAfter: busy.RetryAfter})
+		return
+	default:
+		x.storeFault(err)
+		return
+	}
+	x.Trail.Add(event)
+	x.showSignIn(door, returnTo, page, status)
+}
+
+// completePassword lets somebody in whose password is all that is asked for.
+func (x *exchange) completePassword(o opening) {
+	if o.mustChange {
+		x.askNewPassword(o.account)
+		return
+	}
+	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: o.account.ID, Address: x.address(), How: "password"}
+	var token string
+	err := x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
+		token, err = x.beginSession(tx, o, time.Time{})
+		return errors.Join(err, x.Trail.Within(tx, event))
+	})
+	if errors.Is(err, session.ErrEpoch) {
+		x.redirect(signInFor(o.returnTo))
+		return
+	}
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
+	x.Trail.Announce(event)
+	if x.signedIn(token, o.account.ID, o.door) {
+		x.redirect(o.returnTo)
+	}
+}
+
+// beginSession makes the session of somebody who signed in with a password,
+// in place of the one that the browser may already have.
+func (x *exchange) beginSession(tx store.Tx, o opening, secondFactorAt time.Time) (string, error) {
+	return x.Sessions.Begin(tx, session.Beginning{
+		AccountID:      o.account.ID,
+		Epoch:          o.account.Epoch,
+		Audience:       o.door.Name(),
+		SignedInAt:     o.passwordAt,
+		SecondFactorAt: secondFactorAt,
+		Address:        x.address(),
+		Browser:        x.r.UserAgent(),
+		Replaces:       x.replaced(o.replaces),
+	})
+}
+
+// replaced is the session that a new one takes the place of: the one that was
+// stepped up, or the one this browser has.
+func (x *exchange) replaced(steppedUp []byte) []byte {
+	if steppedUp != nil {
+		return steppedUp
+	}
+	if live, err := x.Sessions.Find(x.r, x.visit.Secure); err == nil && live != nil {
+		return live.Session.ID
+	}
+	return nil
+}
+
+// signedIn hands the browser its session, or answers and returns false.
+func (x *exchange) signedIn(token, accountID string, door *policy.Door) bool {
+	if err := x.Sessions.SetCookie(x.w, token, door.Name(), x.visit.Secure); err != nil {
+		x.storeFault(err)
+		return false
+	}
+	x.devices.remember(x, accountID)
+	return true
+}
+
+// minimumLength is the shortest password that the account may have.
+func (x *exchange) minimumLength(a store.Account) int {
+	return account.MinimumLength(policy.EveryDoorRequires(x.Doors, a.Attributes.Role))
+}
+
+// address is the client's, as the audit trail has it.
+func (x *exchange) address() string {
+	if !x.visit.Client.IsValid() {
+		return ""
+	}
+	return x.visit.Client.String()
+}
+
+// shorten keeps what was typed when it is too long to be shown again whole.
+func shorten(typed string) string {
+	if len(typed) <= maxEmail {
+		return typed
+	}
+	cut := maxEmail
+	for cut > 0 && !utf8.RuneStart(typed[cut]) {
+		cut--
+	}
+	return typed[:cut]
+}

@@ -1,0 +1,276 @@
+package signin
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+// startProvider answers GET /sso/{name}/start.
+func (x *exchange) startProvider(name string) {
+	query, ok := x.query()
+	if !ok {
+		return
+	}
+	returnTo := x.returnTo(query)
+	door := x.site.Door(pathOf(returnTo))
+	if !x.active(name) {
+		return
+	}
+	x.sendToProvider(name, door, returnTo)
+}
+
+// active reports whether the SSO config is assigned to any audience, or
+// answers and returns false: what is assigned nowhere does not exist here.
+func (x *exchange) active(name string) bool {
+	if _, ok := x.Providers[name]; ok {
+		for _, door := range x.Doors {
+			if door.Assigned(name) {
+				return true
+			}
+		}
+	}
+	x.refuse(answer.Refusal{
+		Kind:   pages.UnknownSSO,
+		Cause:  fmt.Errorf("sso %.64q is not configured or assigned to no audience", name),
+		Detail: pages.Detail{SSO: name},
+	})
+	return false
+}
+
+// offered reports whether the SSO config may be used for this door by this
+// client now, or answers and returns false.
+func (x *exchange) offered(name string, door *policy.Door) bool {
+	if door.Offers(name, x.visit.Client) {
+		return true
+	}
+	x.refuse(answer.Refusal{
+		Kind:   pages.WayRefused,
+		Cause:  fmt.Errorf("sso %s is not offered to %s by audience %s", name, x.visit.Client, door.Name()),
+		Detail: pages.Detail{SSO: x.Providers[name].Label},
+	})
+	return false
+}
+
+// sendToProvider begins a sign-in at a provider. Nothing is stored: what the
+// answer will be held against goes along in a sealed cookie of this browser.
+func (x *exchange) sendToProvider(name string, door *policy.Door, returnTo string) {
+	if !x.offered(name, door) {
+		return
+	}
+	id := newFlowID()
+	random, _ := secret.NewToken()
+	address, pending, err := x.Providers[name].Start(x.r.Context(), x.callback(name), id+"."+random)
+	if err != nil {
+		x.providerFault(name, err)
+		return
+	}
+	err = x.flows.set(x, id, flowCookie{Provider: &providerFlow{SSO: name, Pending: pending, ReturnTo: returnTo}})
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
+	h := x.w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "strict-origin")
+	h.Set("Location", address)
+	x.w.WriteHeader(http.StatusFound)
+}
+
+// callback is the redirect address of an SSO config on this site.
+func (x *exchange) callback(name string) string {
+	return x.visit.Origin + answer.SSO + name + "/callback"
+}
+
+// finishProvider answers GET /sso/{name}/callback, where the provider sends
+// the browser back to.
+func (x *exchange) finishProvider(name string) {
+	query, ok := x.query()
+	if !ok || !x.active(name) {
+		return
+	}
+	if x.r.Method == http.MethodHead {
+		// Something looks at the address; only the browser uses it up.
+		x.w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	state := query.Get("state")
+	id, _, _ := strings.Cut(state, ".")
+	cookie, ok := x.flows.get(x, id)
+	if !ok || cookie.Provider == nil {
+		x.flowGone(name, errors.New("no sign-in of this browser has that state: it took too long, began elsewhere, or was pushed out by newer ones"))
+		return
+	}
+	flow := cookie.Provider
+	if flow.SSO != name {
+		x.flowGone(name, fmt.Errorf("the sign-in began with sso %s and came back to the callback of sso %s", flow.SSO, name))
+		return
+	}
+	door := x.site.Door(pathOf(flow.ReturnTo))
+	if !x.offered(name, door) {
+		return
+	}
+	if state != flow.Pending.State {
+		x.flowGone(name, errors.New("the state is not the one this browser was sent with"))
+		return
+	}
+	// The state is used up before the code is spent, so neither can be
+	// played back, whatever happens in between.
+	used := false
+	err := x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
+		used, err = tx.UseState(secret.TokenID(state), x.Clock().Add(2*flowLifetime))
+		return err
+	})
+	if err != nil {
+		x.storeFault(fmt.Errorf("marking a state as used: %w", err))
+		return
+	}
+	x.flows.clear(x, id)
+	if !used {
+		x.flowGone(name, errors.New("that state has been used before"))
+		return
+	}
+	assertion, err := x.Providers[name].Finish(x.r.Context(), flow.Pending, x.callback(name), query)
+	if err != nil {
+		x.providerFault(name, err)
+		return
+	}
+	x.letIn(name, door, flow.ReturnTo, assertion)
+}
+
+// letIn makes the session of somebody whom a provider vouches for.
+func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assertion *sso.Assertion) {
+	event := store.Event{Action: "sign-in", Outcome: audit.Success, Address: x.address(), How: "sso " + name}
+	var token string
+	var in store.Account
+	_, err := x.People.SignInThroughProvider(x.detached(), account.Assertion{
+		Issuer:        assertion.Issuer,
+		Subject:       assertion.Subject,
+		SSO:           name,
+		Email:         assertion.Email,
+		EmailVerified: assertion.EmailVerified,
+		Attributes:    assertion.Attributes,
+	}, x.Providers[name].Rules, func(tx store.Tx, a store.Account) (err error) {
+		in = a
+		event.AccountID = a.ID
+		if x.verdict(door, returnTo, policy.Made{SSO: name, Role: a.Attributes.Role}) != policy.Opens {
+			return errNotMember
+		}
+		now := x.Clock()
+		token, err = x.Sessions.Begin(tx, session.Beginning{
+			AccountID:  a.ID,
+			Epoch:      a.Epoch,
+			SSO:        name,
+			Audience:   door.Name(),
+			SignedInAt: now,
+			Address:    x.address(),
+			Browser:    x.r.UserAgent(),
+			Replaces:   x.replaced(nil),
+		})
+		return errors.Join(err, x.Trail.Within(tx, event))
+	})
+	if err != nil {
+		x.notLetIn(err, name, door, assertion, in)
+		return
+	}
+	x.Trail.Announce(event)
+	if x.signedIn(token, in.ID, door) {
+		x.redirect(returnTo)
+	}
+}
+
+// refusalKinds are the pages for why an account does not let somebody in.
+var refusalKinds = map[account.RefusalReason]pages.ErrorKind{
+	account.NoEmail:     pages.NoEmail,
+	account.Unverified:  pages.EmailUnverified,
+	account.NotAdmitted: pages.NotAdmitted,
+	account.EmailTaken:  pages.EmailTaken,
+	account.Suspended:   pages.Suspended,
+	account.TooManyNew:  pages.Busy,
+}
+
+// errNotMember: the provider is believed, but the account is not of this
+// audience.
+var errNotMember = errors.New("not of this audience")
+
+func (x *exchange) notLetIn(err error, name string, door *policy.Door, assertion *sso.Assertion, in store.Account) {
+	refused := (*account.Refusal)(nil)
+	switch {
+	case errors.Is(err, errNotMember):
+		x.Trail.Add(store.Event{
+			Action: "sign-in", Outcome: audit.Refused, AccountID: in.ID,
+			Address: x.address(), How: "sso " + name, Detail: "not of audience " + door.Name(),
+		})
+		x.notMember(in.Attributes.Email, door)
+	case errors.As(err, &refused):
+		x.Trail.Add(store.Event{
+			Action: "sign-in", Outcome: audit.Refused, Address: x.address(),
+			How: "sso " + name, Detail: refused.Error(),
+		})
+		x.refuse(answer.Refusal{
+			Kind:   refusalKinds[refused.Reason],
+			Cause:  err,
+			Detail: pages.Detail{SSO: x.Providers[name].Label, Email: assertion.Email},
+		})
+	case errors.Is(err, session.ErrEpoch):
+		x.flowGone(name, err)
+	default:
+		x.storeFault(err)
+	}
+}
+
+// flowGone answers a callback that belongs to no sign-in of this browser. It
+// starts nothing by itself, so there is no loop.
+func (x *exchange) flowGone(name string, cause error) {
+	x.Trail.Add(store.Event{
+		Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: cause.Error(),
+	})
+	x.refuse(answer.Refusal{Kind: pages.FlowExpired, Cause: cause, Way: pages.Way{Kind: pages.WayTryAgain, Href: answer.SignIn}})
+}
+
+// faultKinds are the pages for what can go wrong at a provider.
+var faultKinds = map[sso.FaultKind]pages.ErrorKind{
+	sso.FaultUnreachable: pages.ProviderUnreachable,
+	sso.FaultTimeout:     pages.ProviderUnreachable,
+	sso.FaultDiscovery:   pages.ProviderUnreachable,
+	sso.FaultIssuer:      pages.UnexpectedIssuer,
+	sso.FaultKeys:        pages.UnusableKeys,
+	sso.FaultScope:       pages.InvalidScope,
+	sso.FaultClient:      pages.InvalidClient,
+	sso.FaultRedirect:    pages.RedirectMismatch,
+	sso.FaultDenied:      pages.AccessDenied,
+	sso.FaultInteraction: pages.LoginRequired,
+	sso.FaultUnavailable: pages.TemporarilyUnavailable,
+	sso.FaultNoEmail:     pages.NoEmail,
+}
+
+// providerFault answers when signing in failed at the provider. Its own words
+// are in the log.
+func (x *exchange) providerFault(name string, err error) {
+	kind := pages.ProviderRefused
+	var fault *sso.Fault
+	if errors.As(err, &fault) {
+		if known, ok := faultKinds[fault.Kind]; ok {
+			kind = known
+		}
+	}
+	x.Trail.Add(store.Event{
+		Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: string(kind),
+	})
+	x.refuse(answer.Refusal{
+		Kind:   kind,
+		Cause:  err,
+		Detail: pages.Detail{SSO: x.Providers[name].Label},
+	})
+}

@@ -1,0 +1,148 @@
+package signin
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+)
+
+// showWayIn answers GET /sign-in: on to where the person was going if their
+// session opens it, to the step that is missing, straight to a provider, or
+// the page with what is offered.
+func (x *exchange) showWayIn() {
+	query, ok := x.query()
+	if !ok {
+		return
+	}
+	returnTo := x.returnTo(query)
+	door := x.site.Door(pathOf(returnTo))
+
+	live, err := x.Sessions.Find(x.r, x.visit.Secure)
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
+	if live != nil && x.goOn(live, door, returnTo) {
+		return
+	}
+	if query.Get("ended") != "" && door.WayIn(x.visit.Client).Password {
+		x.showSignIn(door, returnTo, pages.SignIn{Message: pages.Message{Kind: pages.FlowEnded}}, statusOK)
+		return
+	}
+	x.enter(door, returnTo)
+}
+
+// goOn serves somebody who has a session. It is false if they have to sign in
+// in another way.
+func (x *exchange) goOn(live *session.Live, door *policy.Door, returnTo string) bool {
+	switch x.verdict(door, returnTo, live.Made()) {
+	case policy.Opens:
+		x.redirect(returnTo)
+	case policy.NeedsPasscode:
+		x.stepUp(live, door, returnTo, stagePasscode)
+	case policy.NeedsEnrollment:
+		x.stepUp(live, door, returnTo, stageEnroll)
+	case policy.NotMember:
+		x.notMember(live.Account.Attributes.Email, door)
+	default:
+		return false
+	}
+	return true
+}
+
+// stepUp asks a password session for the passcode that it lacks.
+func (x *exchange) stepUp(live *session.Live, door *policy.Door, returnTo, stage string) {
+	if !door.OffersPassword(x.visit.Client) {
+		x.enter(door, returnTo)
+		return
+	}
+	x.beginFlow(opening{
+		account:    live.Account,
+		door:       door,
+		stage:      stage,
+		returnTo:   returnTo,
+		replaces:   live.Session.ID,
+		passwordAt: live.Session.SignedInAt,
+	})
+}
+
+// enter begins at the beginning: with what this door offers to this address.
+func (x *exchange) enter(door *policy.Door, returnTo string) {
+	way := door.WayIn(x.visit.Client)
+	switch {
+	case way.Refused:
+		x.refuse(answer.Refusal{Kind: pages.PasswordOff, Cause: errors.New(way.Reason)})
+	case way.Straight != "":
+		x.sendToProvider(way.Straight, door, returnTo)
+	default:
+		x.showSignIn(door, returnTo, pages.SignIn{}, statusOK)
+	}
+}
+
+// showSignIn writes the sign-in page with what this door offers to this
+// address. page holds what was typed and what there is to say about it.
+func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.SignIn, status int) {
+	way := door.WayIn(x.visit.Client)
+	page.ReturnTo = returnTo
+	page.Password = way.Password
+	page.Flow = x.devices.tokenOf(x.devices.meet(x))
+	for _, button := range way.Buttons {
+		page.Buttons = append(page.Buttons, pages.Button{
+			SSO:   button.SSO,
+			Label: button.Label,
+			Href:  answer.SSO + button.SSO + "/start?return_to=" + url.QueryEscape(returnTo),
+		})
+	}
+	x.write(status, signInFor(returnTo), page)
+}
+
+// notMember tells somebody who is signed in that they do not belong here.
+func (x *exchange) notMember(email string, door *policy.Door) {
+	x.refuse(answer.Refusal{
+		Kind:   pages.NotAllowed,
+		Cause:  errors.New("the account's role does not belong to audience " + door.Name()),
+		Detail: pages.Detail{Email: email},
+		Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: x.devices.tokenOf(x.devices.meet(x))},
+	})
+}
+
+// verdict decides whether a session made so opens where the person is going: a
+// path of the site, by its audience, or a page of ours about the person.
+func (x *exchange) verdict(door *policy.Door, returnTo string, made policy.Made) policy.Verdict {
+	if strings.HasPrefix(returnTo, answer.Root+"/") {
+		return policy.Strictest(x.Doors, made)
+	}
+	return door.Opens(made)
+}
+
+// returnTo is where a person is going, if that is plainly a path of this site.
+func (x *exchange) returnTo(values url.Values) string {
+	return policy.ReturnTo(values.Get("return_to"), x.visit.Origin)
+}
+
+// signInFor is the address at which somebody signs in who is going there.
+func signInFor(returnTo string) string {
+	if returnTo == "/" {
+		return answer.SignIn
+	}
+	return answer.SignIn + "?return_to=" + url.QueryEscape(returnTo)
+}
+
+// pathOf is the canonical path of an address that policy.ReturnTo returned.
+func pathOf(returnTo string) string {
+	raw, _, _ := strings.Cut(returnTo, "?")
+	decoded, err := url.PathUnescape(raw)
+	if err != nil {
+		return "/"
+	}
+	path := policy.ReadPath(raw, decoded)
+	if path.Ambiguous {
+		return "/"
+	}
+	return path.Clean
+}

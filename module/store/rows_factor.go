@@ -1,0 +1,84 @@
+package store
+
+import "time"
+
+const (
+	selectFactors = `SELECT id, account_id, method, secret, address, required, preferred, step, created_at, used_at
+		FROM factors WHERE account_id = $1 ORDER BY created_at, id`
+	insertFactor = `INSERT INTO factors (id, account_id, method, secret, address, required, preferred, step,
+		created_at, used_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	deleteFactors = `DELETE FROM factors WHERE account_id = $1`
+	useStep       = `UPDATE factors SET step = $1, used_at = $2 WHERE id = $3 AND step < $1`
+
+	deleteRecoveryCodes = `DELETE FROM recovery_codes WHERE account_id = $1`
+	insertRecoveryCode  = `INSERT INTO recovery_codes (account_id, hash, created_at, spent_at) VALUES ($1, $2, $3, 0)`
+	spendRecoveryCode   = `UPDATE recovery_codes SET spent_at = $1 WHERE account_id = $2 AND hash = $3 AND spent_at = 0`
+	countRecoveryCodes  = `SELECT COUNT(*) FROM recovery_codes WHERE account_id = $1 AND spent_at = 0`
+)
+
+// Factors implements FactorRows. Oldest first.
+func (t *tx) Factors(accountID string) ([]Factor, error) {
+	scan := func(row scanner) (f Factor, err error) {
+		err = row.Scan(&f.ID, &f.AccountID, &f.Method, &f.Secret, &f.Address, &f.Required, &f.Preferred, &f.Step,
+			at(&f.CreatedAt), at(&f.UsedAt))
+		return f, err
+	}
+	return list(t, "reading second factors", scan, selectFactors, accountID)
+}
+
+// CreateFactor implements FactorRows.
+func (t *tx) CreateFactor(f Factor) error {
+	if _, err := t.exec("creating a second factor", insertFactor, f.ID, f.AccountID, string(f.Method), blob(f.Secret),
+		f.Address, f.Required, f.Preferred, f.Step, stamp(f.CreatedAt), stamp(f.UsedAt)); err != nil {
+		return err
+	}
+	t.changes.account(f.AccountID)
+	return nil
+}
+
+// DeleteFactors implements FactorRows.
+func (t *tx) DeleteFactors(accountID string) error {
+	const doing = "deleting second factors"
+	if _, err := t.exec(doing, deleteFactors, accountID); err != nil {
+		return err
+	}
+	if _, err := t.exec(doing, deleteRecoveryCodes, accountID); err != nil {
+		return err
+	}
+	t.changes.account(accountID)
+	return nil
+}
+
+// UseStep implements FactorRows.
+func (t *tx) UseStep(factorID string, step int64, now time.Time) (bool, error) {
+	n, err := t.exec("using up a time step", useStep, step, stamp(now), factorID)
+	return n == 1, err
+}
+
+// ReplaceRecoveryCodes implements FactorRows.
+func (t *tx) ReplaceRecoveryCodes(accountID string, hashes [][]byte, now time.Time) error {
+	const doing = "replacing recovery codes"
+	if _, err := t.exec(doing, deleteRecoveryCodes, accountID); err != nil {
+		return err
+	}
+	for _, hash := range hashes {
+		if _, err := t.exec(doing, insertRecoveryCode, accountID, hash, stamp(now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SpendRecoveryCode implements FactorRows.
+func (t *tx) SpendRecoveryCode(accountID string, hash []byte, now time.Time) (bool, error) {
+	n, err := t.exec("spending a recovery code", spendRecoveryCode, max(1, stamp(now)), accountID, hash)
+	return n == 1, err
+}
+
+// RecoveryCodesLeft implements FactorRows.
+func (t *tx) RecoveryCodesLeft(accountID string) (int, error) {
+	var n int
+	err := t.one("counting recovery codes", countRecoveryCodes, []any{accountID}, &n)
+	return n, err
+}

@@ -1,0 +1,73 @@
+package store
+
+import "time"
+
+const (
+	sessionColumns = `id, account_id, epoch, sso, audience, signed_in_at, second_factor_at, created_at, seen_at,
+		idle_timeout, expires_at, address, browser`
+
+	selectSession  = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
+	selectSessions = `SELECT ` + sessionColumns + ` FROM sessions WHERE account_id = $1 ORDER BY created_at DESC, id`
+	insertSession  = `INSERT INTO sessions (` + sessionColumns + `, ends_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+	deleteSession = `DELETE FROM sessions WHERE id = $1`
+	sawSession    = `UPDATE sessions SET seen_at = $1, ends_at = CASE
+			WHEN idle_timeout > 0 AND $1 + idle_timeout < expires_at THEN $1 + idle_timeout
+			ELSE expires_at END
+		WHERE id = $2 AND seen_at < $1`
+)
+
+// CreateSession implements SessionRows.
+func (t *tx) CreateSession(s Session) error {
+	ends := stamp(s.ExpiresAt)
+	if idle := s.SeenAt.Add(s.IdleTimeout); s.IdleTimeout > 0 && idle.Before(s.ExpiresAt) {
+		ends = stamp(idle)
+	}
+	_, err := t.exec("creating a session", insertSession, s.ID, s.AccountID, s.Epoch, s.SSO, s.Audience,
+		stamp(s.SignedInAt), stamp(s.SecondFactorAt), stamp(s.CreatedAt), stamp(s.SeenAt), s.IdleTimeout.Microseconds(),
+		stamp(s.ExpiresAt), s.Address, s.Browser, ends)
+	return err
+}
+
+// Session implements SessionRows.
+func (t *tx) Session(id []byte) (Session, error) {
+	var s Session
+	err := t.one("reading a session", selectSession, []any{id}, s.columns()...)
+	return s.read(), err
+}
+
+// Sessions implements SessionRows.
+func (t *tx) Sessions(accountID string) ([]Session, error) {
+	scan := func(row scanner) (s Session, err error) {
+		err = row.Scan(s.columns()...)
+		return s.read(), err
+	}
+	return list(t, "listing sessions", scan, selectSessions, accountID)
+}
+
+// EndSession implements SessionRows.
+func (t *tx) EndSession(id []byte) (bool, error) {
+	n, err := t.exec("ending a session", deleteSession, id)
+	if err != nil || n == 0 {
+		return false, err
+	}
+	t.changes.session(id)
+	return true, nil
+}
+
+// SawSession implements SessionRows.
+func (t *tx) SawSession(id []byte, seen time.Time) error {
+	_, err := t.exec("noting when a session was last seen", sawSession, stamp(seen), id)
+	return err
+}
+
+// columns are where a row is scanned to; read completes it.
+func (s *Session) columns() []any {
+	return []any{&s.ID, &s.AccountID, &s.Epoch, &s.SSO, &s.Audience, at(&s.SignedInAt), at(&s.SecondFactorAt),
+		at(&s.CreatedAt), at(&s.SeenAt), &s.IdleTimeout, at(&s.ExpiresAt), &s.Address, &s.Browser}
+}
+
+func (s Session) read() Session {
+	s.IdleTimeout *= time.Microsecond
+	return s
+}

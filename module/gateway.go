@@ -86,7 +86,11 @@ func (g *Gateway) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("loading the auth_gateway app: %w", err)
 	}
-	g.app = app.(*App)
+	return g.provision(app.(*App))
+}
+
+func (g *Gateway) provision(app *App) (err error) {
+	g.app = app
 	if err := g.configure(g.app); err != nil {
 		return err
 	}

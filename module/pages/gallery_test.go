@@ -117,6 +117,16 @@ func gallery() []sample {
 		page.Detail.SSO = "Okta"
 		add("error-"+string(kind), "/reports?year=2026", page)
 	}
+
+	// Names that leave no place to break a line.
+	long := View{Host: "a-rather-long-name-for-one-site.department.subsidiary.example.co.jp:8443"}
+	longEmail := strings.Repeat("alice", 12) + "@" + strings.Repeat("long.", 12) + "example.test"
+	all = append(all,
+		sample{"long-sign-in", long, SignIn{Password: true, Email: longEmail, Buttons: []Button{{SSO: strings.Repeat("okta-", 12), Href: "/"}}}},
+		sample{"long-recovery-codes", long, RecoveryCodes{Codes: codes, Email: longEmail}},
+		sample{"long-account", long, Account{Name: strings.Repeat("Wolfeschlegel", 6), Email: longEmail, Role: "admin"}},
+		sample{"long-error", long, Error{Kind: NotAllowed, Detail: Detail{Email: longEmail}}},
+	)
 	return all
 }
 

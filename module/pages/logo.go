@@ -25,7 +25,7 @@ type logo struct {
 }
 
 // svgRoot finds the root element behind a declaration, comments and white space.
-var svgRoot = regexp.MustCompile(`(?s)\A(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*>\s*)*<svg[\s>]`)
+var svgRoot = regexp.MustCompile(`(?s)\A\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>\[]*>\s*)*<svg[\s/>]`)
 
 // readLogo reads an image file. It goes by the content, not by the name.
 func readLogo(path string) (*logo, error) {
@@ -42,7 +42,7 @@ func readLogo(path string) (*logo, error) {
 		return nil, fmt.Errorf("%s is larger than %d KiB: use a smaller picture", path, maxLogo>>10)
 	}
 	l := &logo{content: content, contentType: http.DetectContentType(content)}
-	if svgRoot.Match(content) {
+	if svgRoot.Match(bytes.TrimPrefix(content, []byte("\ufeff"))) {
 		l.contentType = "image/svg+xml"
 		l.adapts = bytes.Contains(content, []byte("prefers-color-scheme"))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 )
@@ -218,6 +219,60 @@ func (d *document) checkLinks() {
 		}
 		if !isPath(href) && !strings.HasPrefix(href, "otpauth://totp/") && !strings.HasPrefix(href, "data:text/plain") {
 			d.t.Errorf("a link leads to %q", href)
+		}
+	}
+}
+
+// TestMessages: one line, at the field it is about, which is marked and ready
+// for typing; what was typed is kept.
+func TestMessages(t *testing.T) {
+	p := newPages(t, Brand{}, "en")
+	for _, test := range []struct {
+		name   string
+		page   Page
+		text   string
+		before string // id of the input just before the message; "" above the form
+		marked string
+		focus  string
+	}{
+		{"never which of the two", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WrongCredentials}}, "The e-mail address or the password is not right.", "", "email password", "password"},
+		{"held off", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials, Wait: 61 * time.Second}}, "Too many attempts did not work. Please wait 2 minutes, then try again.", "", "", "password"},
+		{"held off for long", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials, Wait: 91 * time.Minute}}, "Too many attempts did not work. Please wait 2 hours, then try again.", "", "", "password"},
+		{"held off until now", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials}}, "Too many attempts did not work. Please wait 1 minute, then try again.", "", "", "password"},
+		{"empty field", SignIn{Password: true, Message: Message{Kind: FieldEmpty, Field: EmailField}}, "Enter your e-mail address.", "email", "email", "email"},
+		{"wrong passcode", Passcode{Method: "app", Message: Message{Kind: WrongPasscode}}, "That passcode is not right, or was used before. Wait for the next one and enter it.", "passcode", "passcode", "passcode"},
+		{"wrong recovery code", Passcode{Method: "app", Recovery: true, Message: Message{Kind: WrongPasscode}}, "That recovery code is not right, or was used before.", "recovery-code", "recovery-code", "recovery-code"},
+		{"short password", SetPassword{MinLength: 15, Message: Message{Kind: PasswordTooShort}}, "This password is too short. It needs at least 15 characters.", "password", "password", "password"},
+		{"no message, buttons first", SignIn{Password: true, Buttons: []Button{{SSO: "okta"}}}, "", "", "", ""},
+		{"no message, name known", SignIn{Password: true, Email: "a@b.test"}, "", "", "", "password"},
+	} {
+		root, err := html.Parse(write(t, p, View{Host: "h"}, test.page).Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &document{t: t, root: root, ids: map[string]*html.Node{}}
+		d.index(root)
+		text, before, last, focus := "", "", "", ""
+		var marked []string
+		for _, n := range d.all {
+			switch {
+			case attr(n, "role") == "alert":
+				text, before = d.text(n), last
+			case n.Data == "input" && attr(n, "type") != "hidden":
+				last = attr(n, "id")
+			}
+			if has(n, "aria-invalid") {
+				marked = append(marked, attr(n, "id"))
+			}
+			if has(n, "autofocus") {
+				focus = attr(n, "id")
+			}
+		}
+		if text != test.text || before != test.before || strings.Join(marked, " ") != test.marked || focus != test.focus {
+			t.Errorf("%s: %q after %q, marked %v, focus %q", test.name, text, before, marked, focus)
+		}
+		if page, ok := test.page.(SignIn); ok && attr(d.ids["email"], "value") != page.Email {
+			t.Errorf("%s: the address is not kept", test.name)
 		}
 	}
 }

@@ -97,10 +97,6 @@ func (b bounded) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if response.ContentLength >= maxAnswer {
-		response.Body.Close()
-		return nil, errTooLarge
-	}
 	response.Body = &boundedBody{ReadCloser: response.Body, left: maxAnswer}
 	return response, nil
 }

@@ -168,12 +168,17 @@ func TestSlow(t *testing.T) {
 
 // TestTokenEndpointRedirects: code and secret go nowhere else (rule 18).
 func TestTokenEndpointRedirects(t *testing.T) {
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		t.Run(fmt.Sprint(status), func(t *testing.T) {
+	for i := range 10 {
+		status, secret := []int{301, 302, 303, 307, 308}[i%5], i < 5
+		t.Run(fmt.Sprintf("%d, secret %t", status, secret), func(t *testing.T) {
 			reached := false
 			elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached = true }))
 			defer elsewhere.Close()
-			s := newScene(t)
+			s := newScene(t, func(c *sso.Config) {
+				if !secret {
+					c.ClientSecret = "none"
+				}
+			})
 			s.behave(func(b *providertest.Behaviour) {
 				b.Handlers[providertest.PathToken] = func(w http.ResponseWriter, r *http.Request) {
 					http.Redirect(w, r, elsewhere.URL, status)

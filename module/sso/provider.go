@@ -186,17 +186,18 @@ func (p *Provider) finish(ctx context.Context, pending Pending, redirectURI stri
 	if err != nil {
 		return nil, err
 	}
-	if claims.wantsUserinfo(p.config.TrustEmail) && meta.UserinfoEndpoint != "" {
+	if claims.lacksEmail(p.config.TrustEmail) && meta.UserinfoEndpoint != "" {
 		info, err := p.userinfo(ctx, meta, token.AccessToken, claims.Subject)
 		if err != nil {
 			return nil, err
 		}
 		claims.add(info)
 	}
-	if claims.Email == "" {
+	assertion := claims.assertion(p.config.Issuer, rawIDToken)
+	if assertion.Email == "" {
 		return nil, faultf(FaultNoEmail, "neither ID token nor userinfo has an e-mail address; the scope email and the person's profile decide that at the provider")
 	}
-	return claims.assertion(p.config.Issuer, rawIDToken), nil
+	return assertion, nil
 }
 
 // checkResponse returns the code of an authorization response that is the

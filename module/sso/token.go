@@ -15,6 +15,8 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4/json"
 	"golang.org/x/oauth2"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 )
 
 const (
@@ -76,9 +78,7 @@ func (p *Provider) refusal(doing string, refused *oauth2.RetrieveError, secrets 
 	}
 }
 
-// idTokenClaims is what the gateway reads of an ID token. It is decoded with
-// go-jose's JSON: a claim "EMAIL" that a person can set at the provider is
-// not "email", and a claim given twice is refused.
+// idTokenClaims is what the gateway reads of an ID token.
 type idTokenClaims struct {
 	profile
 
@@ -119,7 +119,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, acces
 		return nil, faultf(FaultToken, "ID token: %w", err)
 	}
 	claims := new(idTokenClaims)
-	if err := json.Unmarshal(payload, claims); err != nil {
+	if err := decodeClaims(payload, claims, &claims.profile); err != nil {
 		return nil, faultf(FaultToken, "ID token: %w", err)
 	}
 	if err := claims.check(p.config.Issuer, p.config.ClientID, nonce, p.clock()); err != nil {
@@ -199,16 +199,16 @@ func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) err
 
 // assertion returns what the claims say.
 func (c *idTokenClaims) assertion(issuer, raw string) *Assertion {
+	told := identity.FromClaims(c.told)
 	a := &Assertion{
 		Issuer:        issuer,
 		Subject:       c.Subject,
 		SID:           c.SID,
-		Email:         c.Email,
-		EmailVerified: c.EmailVerified.is(),
+		Email:         told.Email,
+		EmailVerified: told.EmailVerified,
 		RawIDToken:    raw,
 	}
-	a.Attributes.Email = c.Email
-	a.Attributes.Name = oneLine(c.Name)
+	told.Apply(&a.Attributes)
 	if c.AuthTime != "" {
 		a.AuthTime, _ = instant("auth_time", c.AuthTime)
 	}

@@ -4,40 +4,50 @@ import (
 	"context"
 	"mime"
 	"strings"
-	"unicode"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 )
 
-// maxName bounds a person's name, in characters; longer ones are cut off.
-const maxName = 200
-
-// profile are the claims about a person (OpenID Connect Core 5.1) that both
-// an ID token and userinfo may have.
+// profile are the claims about a person (OpenID Connect Core 5.1) of an ID token
+// or of userinfo: the subject that it is about, and whatever was told.
 type profile struct {
-	Subject       string   `json:"sub"`
-	Name          string   `json:"name"`
-	Email         string   `json:"email"`
-	EmailVerified *boolean `json:"email_verified"`
+	Subject string         `json:"sub"`
+	told    map[string]any // every claim, by its exact name
 }
 
-// wantsUserinfo reports whether something is lacking that decides whether the
+// lacksEmail reports whether something is not told that decides whether the
 // person is let in.
-func (p *profile) wantsUserinfo(trustEmail bool) bool {
-	return p.Email == "" || (p.EmailVerified == nil && !trustEmail)
+func (p *profile) lacksEmail(trustEmail bool) bool {
+	return identity.FromClaims(p.told).Email == "" || (p.told["email_verified"] == nil && !trustEmail)
 }
 
 // add takes what is lacking from userinfo. An address is verified only by the
 // word that stands beside that very address.
 func (p *profile) add(info *profile) {
-	if p.Email == "" {
-		p.Email, p.EmailVerified = info.Email, info.EmailVerified
-	} else if p.EmailVerified == nil && p.Email == info.Email {
-		p.EmailVerified = info.EmailVerified
+	own, other := identity.FromClaims(p.told).Email, identity.FromClaims(info.told).Email
+	switch verified := info.told["email_verified"]; {
+	case own == "":
+		p.told["email"], p.told["email_verified"] = other, verified
+	case own == other && p.told["email_verified"] == nil:
+		p.told["email_verified"] = verified
 	}
-	if p.Name == "" {
-		p.Name = info.Name
+	for name, value := range info.told {
+		if _, ok := p.told[name]; !ok && name != "email_verified" {
+			p.told[name] = value
+		}
 	}
+}
+
+// decodeClaims reads a payload into claims and the profile in them, with
+// go-jose's JSON: a claim "EMAIL" that a person can set at the provider is not
+// "email", and a claim given twice is refused.
+func decodeClaims(payload []byte, claims any, in *profile) error {
+	if err := json.Unmarshal(payload, claims); err != nil {
+		return err
+	}
+	return json.Unmarshal(payload, &in.told)
 }
 
 // userinfo returns what the userinfo endpoint says of the subject (OpenID
@@ -60,7 +70,7 @@ func (p *Provider) userinfo(ctx context.Context, meta *metadata, accessToken, su
 		Issuer   *string  `json:"iss"`
 		Audience audience `json:"aud"`
 	}
-	if err := json.Unmarshal(body, &info); err != nil {
+	if err := decodeClaims(body, &info, &info.profile); err != nil {
 		return nil, faultf(FaultToken, "userinfo: %w", err)
 	}
 	if signed {
@@ -78,30 +88,3 @@ func (p *Provider) userinfo(ctx context.Context, meta *metadata, accessToken, su
 	}
 	return &info.profile, nil
 }
-
-// boolean is true for true and "true", which some providers send, and false
-// for everything else.
-type boolean bool
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (b *boolean) UnmarshalJSON(raw []byte) error {
-	*b = string(raw) == "true" || string(raw) == `"true"`
-	return nil
-}
-
-func (b *boolean) is() bool { return b != nil && bool(*b) }
-
-// oneLine returns a name as it can be shown: without control characters and
-// not too long.
-func oneLine(name string) string {
-	name = strings.Join(strings.FieldsFunc(name, func(r rune) bool {
-		return unicode.IsControl(r) || unicode.IsSpace(r)
-	}), " ")
-	if runes := []rune(name); len(runes) > maxName {
-		name = strings.TrimSpace(string(runes[:maxName]))
-	}
-	return name
-}
-
-// Interface guards.
-var _ json.Unmarshaler = (*boolean)(nil)

@@ -155,6 +155,22 @@ func TestRehash(t *testing.T) {
 	}
 }
 
+// A hash from before the parameters rose is computed faster. The answer to a
+// wrong password must not come faster.
+func TestSameWorkForOldHashes(t *testing.T) {
+	w := newWorld(t)
+	w.add("old@example.test")
+	w.hasher = NewHasher(NewGate(1), Parameters{Memory: 128, Time: 3, Threads: 1})
+	work := func(email string, i int) uint64 {
+		before := w.hasher.spent.Load()
+		w.expect(email, w.password(email, "not the password", elsewhere(i)), "wrong")
+		return w.hasher.spent.Load() - before
+	}
+	if known, unknown := work("old@example.test", 1), work("unknown@example.test", 2); known != unknown || known != 3*128 {
+		t.Errorf("known: %d KiB, unknown: %d KiB; want %d both", known, unknown, 3*128)
+	}
+}
+
 func TestDamagedHashIsAFault(t *testing.T) {
 	w := newWorld(t)
 	alice := w.add("alice@example.test")

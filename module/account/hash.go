@@ -48,6 +48,7 @@ type Hasher struct {
 	parameters Parameters
 	fake       hash
 	count      atomic.Int64
+	spent      atomic.Uint64 // see Parameters.work
 }
 
 // hash is a password hash, taken apart.
@@ -116,6 +117,7 @@ func (h *Hasher) sum(password string, with hash) []byte {
 }
 
 func (h *Hasher) argon2(password string, with hash) []byte {
+	h.spent.Add(with.work())
 	return argon2.IDKey([]byte(password), with.salt, with.Time, with.Memory, with.Threads, hashSize)
 }
 

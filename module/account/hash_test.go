@@ -23,8 +23,6 @@ func TestHash(t *testing.T) {
 		{"longer", "a password ", phc, false},
 		{"empty", "", phc, false},
 		{"nobody's", "a password", "", false},
-		// Made with another implementation: python3-argon2.
-		{"another implementation's", "password", "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$" + strings.Repeat("A", 43), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := h.Hashes()

@@ -48,6 +48,7 @@ type Trail struct {
 	since   time.Time     // when the window began
 	queue   []store.Event // rows to be written
 	dropped int
+	closed  bool
 
 	stop chan struct{}
 	done chan struct{}
@@ -73,10 +74,14 @@ func New(st store.Store, log *zap.Logger, clock func() time.Time) *Trail {
 	return t
 }
 
-// Close writes what is still to be written.
+// Close writes what is still to be written. What requests that are still under
+// way add after that is written at once.
 func (t *Trail) Close() error {
 	close(t.stop)
 	<-t.done
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
 	return t.write(t.collect(true))
 }
 
@@ -108,8 +113,12 @@ func (t *Trail) Add(e store.Event) {
 	}
 	t.kinds[k] = 0
 	t.enqueue(e)
+	closed := t.closed
 	t.mu.Unlock()
 	t.line(e)
+	if closed {
+		t.writeDue(true)
+	}
 }
 
 func (t *Trail) run() {
@@ -121,10 +130,14 @@ func (t *Trail) run() {
 		case <-t.stop:
 			return
 		case <-ticker.C:
-			if err := t.write(t.collect(false)); err != nil {
-				t.log.Error("audit rows could not be written and wait for the store", zap.Error(err))
-			}
+			t.writeDue(false)
 		}
+	}
+}
+
+func (t *Trail) writeDue(final bool) {
+	if err := t.write(t.collect(final)); err != nil {
+		t.log.Error("audit rows could not be written and wait for the store", zap.Error(err))
 	}
 }
 

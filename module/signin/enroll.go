@@ -69,7 +69,7 @@ func (x *exchange) takeEnrollment() {
 		x.writeEnrollment(found, statusUnauthorized, message)
 		return
 	}
-	o := found.opening()
+	o := x.opening(found)
 	event := store.Event{
 		Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID,
 		Address: x.address(), How: enrollHowLong,
@@ -77,7 +77,7 @@ func (x *exchange) takeEnrollment() {
 	enrolled := event
 	enrolled.Action, enrolled.How = "second-factor.enroll", "app"
 
-	required := found.door.Opens(policy.Made{Role: found.account.Attributes.Role}) == policy.NeedsEnrollment
+	required := x.verdict(found.door, found.ReturnTo, policy.Made{Role: found.account.Attributes.Role}) == policy.NeedsEnrollment
 	var token string
 	var codes []string
 	err = x.People.FinishEnrollment(x.detached(), found.AccountID, found.Secret, account.FlowRow(found.ID), code, required, x.from(),

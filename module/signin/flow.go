@@ -134,7 +134,8 @@ type opening struct {
 	returnTo string
 	// mustChange: the password is too short by now and has to be changed.
 	mustChange bool
-	// replaces is the session that is stepped up, or nil.
+	// replaces is the session that is stepped up, or the one the browser
+	// has had until now, or nil.
 	replaces   []byte
 	passwordAt time.Time
 }
@@ -222,6 +223,12 @@ func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
 	err := x.Store.View(x.r.Context(), func(tx store.Tx) (err error) {
 		if found.Flow, err = tx.Flow(secret.TokenID(c.Token)); err != nil {
 			return err
+		}
+		if found.Flow.Session != nil {
+			// A session that was signed out takes its step up along.
+			if _, err := tx.Session(found.Flow.Session); err != nil {
+				return err
+			}
 		}
 		found.account, err = tx.Account(found.AccountID)
 		return err

@@ -41,9 +41,11 @@ func (x *exchange) readForm() bool {
 	}
 	x.r.Body = http.MaxBytesReader(x.w, x.r.Body, maxForm)
 	if err := x.r.ParseForm(); err != nil {
-		refusal := answer.Refusal{Kind: pages.BadRequest, Cause: fmt.Errorf("reading the form: %w", err)}
+		// The error itself quotes what was typed.
+		refusal := answer.Refusal{Kind: pages.BadRequest, Cause: errors.New("reading the form: it is not encoded as a form is")}
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			refusal.Status = http.StatusRequestEntityTooLarge
+			refusal.Cause = fmt.Errorf("reading the form: %w", tooLarge)
 		}
 		x.refuse(refusal)
 		return false
@@ -61,13 +63,14 @@ func (x *exchange) readForm() bool {
 
 // sameOrigin refuses what a browser says comes from elsewhere.
 func (x *exchange) sameOrigin() error {
-	if err := crossOrigin.Check(x.r); err != nil {
-		return err
-	}
-	if origin := x.r.Header.Get("Origin"); origin != "" && origin != x.visit.Origin {
+	origin := x.r.Header.Get("Origin")
+	if origin != "" && origin != x.visit.Origin {
 		return fmt.Errorf("posted from origin %.200q, this site is %s", origin, x.visit.Origin)
 	}
-	return nil
+	if origin != "" && x.r.Header.Get("Sec-Fetch-Site") == "" {
+		return nil // said by an older browser; the site may have another name than Host
+	}
+	return crossOrigin.Check(x.r)
 }
 
 // carriesFlow holds a post that does not say where it comes from, and yet
@@ -87,12 +90,14 @@ func (x *exchange) carriesFlow() error {
 // query returns the request's query, or answers and returns false.
 func (x *exchange) query() (url.Values, bool) {
 	raw := x.r.URL.RawQuery
-	values, err := url.ParseQuery(raw)
-	if err == nil {
-		err = readableOnce(values)
-	}
-	if err == nil && len(raw) > maxQuery {
-		err = fmt.Errorf("it is longer than %d bytes", maxQuery)
+	var values url.Values
+	err := fmt.Errorf("it is longer than %d bytes", maxQuery)
+	if len(raw) <= maxQuery {
+		if values, err = url.ParseQuery(raw); err != nil {
+			err = errors.New("it is not encoded as a query is") // the error itself quotes it
+		} else {
+			err = readableOnce(values)
+		}
 	}
 	if err != nil {
 		x.refuse(answer.Refusal{Kind: pages.BadRequest, Cause: fmt.Errorf("reading the query: %w", err)})
@@ -105,10 +110,10 @@ func (x *exchange) query() (url.Values, bool) {
 func readableOnce(values url.Values) error {
 	for name, given := range values {
 		if len(given) > 1 {
-			return fmt.Errorf("parameter %.100q is given %d times", name, len(given))
+			return fmt.Errorf("parameter %.20q is given %d times", name, len(given))
 		}
 		if !utf8.ValidString(given[0]) || strings.ContainsRune(given[0], 0) {
-			return fmt.Errorf("parameter %.100q is not text", name)
+			return fmt.Errorf("parameter %.20q is not text", name)
 		}
 	}
 	return nil

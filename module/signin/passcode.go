@@ -51,7 +51,7 @@ func (x *exchange) takePasscode() {
 	}
 	page.Recovery = account.LooksLikeRecoveryCode(code)
 
-	o := found.opening()
+	o := x.opening(found)
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID, Address: x.address()}
 	var token string
 	err = x.People.CheckPasscode(x.detached(), found.AccountID, code, x.from(), func(tx store.Tx, how string) (err error) {
@@ -130,8 +130,8 @@ func (x *exchange) noFlow(err error) {
 }
 
 // opening is what the session of a flow begins with.
-func (f *flow) opening() opening {
-	return opening{
+func (x *exchange) opening(f *flow) opening {
+	o := opening{
 		account:    f.account,
 		door:       f.door,
 		returnTo:   f.ReturnTo,
@@ -139,6 +139,10 @@ func (f *flow) opening() opening {
 		passwordAt: f.PasswordAt,
 		mustChange: f.MustChange,
 	}
+	if o.replaces == nil {
+		o.replaces = x.current()
+	}
+	return o
 }
 
 func passcodeSelf(f *flow) string { return answer.Passcode + "?flow=" + f.id }

@@ -127,6 +127,7 @@ func (x *exchange) completePassword(o opening) {
 		x.askNewPassword(o.account)
 		return
 	}
+	o.replaces = x.current()
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: o.account.ID, Address: x.address(), How: "password"}
 	var token string
 	err := x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
@@ -147,9 +148,11 @@ func (x *exchange) completePassword(o opening) {
 	}
 }
 
-// beginSession makes the session of somebody who signed in with a password,
-// in place of the one that the browser may already have.
+// beginSession makes the session of somebody who signed in with a password.
 func (x *exchange) beginSession(tx store.Tx, o opening, secondFactorAt time.Time) (string, error) {
+	if err := tx.RecordSignIn(o.account.ID, x.Clock()); err != nil {
+		return "", fmt.Errorf("recording a sign-in: %w", err)
+	}
 	return x.Sessions.Begin(tx, session.Beginning{
 		AccountID:      o.account.ID,
 		Epoch:          o.account.Epoch,
@@ -158,16 +161,13 @@ func (x *exchange) beginSession(tx store.Tx, o opening, secondFactorAt time.Time
 		SecondFactorAt: secondFactorAt,
 		Address:        x.address(),
 		Browser:        x.r.UserAgent(),
-		Replaces:       x.replaced(o.replaces),
+		Replaces:       o.replaces,
 	})
 }
 
-// replaced is the session that a new one takes the place of: the one that was
-// stepped up, or the one this browser has.
-func (x *exchange) replaced(steppedUp []byte) []byte {
-	if steppedUp != nil {
-		return steppedUp
-	}
+// current is the session that this browser has, or nil. A new one takes its
+// place.
+func (x *exchange) current() []byte {
 	if live, err := x.Sessions.Find(x.r, x.visit.Secure); err == nil && live != nil {
 		return live.Session.ID
 	}

@@ -152,6 +152,7 @@ func (x *exchange) finishProvider(name string) {
 // letIn makes the session of somebody whom a provider vouches for.
 func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assertion *sso.Assertion) {
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, Address: x.address(), How: "sso " + name}
+	before := x.current()
 	var token string
 	var in store.Account
 	_, err := x.People.SignInThroughProvider(x.detached(), account.Assertion{
@@ -176,7 +177,7 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assert
 			SignedInAt: now,
 			Address:    x.address(),
 			Browser:    x.r.UserAgent(),
-			Replaces:   x.replaced(nil),
+			Replaces:   before,
 		})
 		return errors.Join(err, x.Trail.Within(tx, event))
 	})
@@ -253,6 +254,8 @@ var faultKinds = map[sso.FaultKind]pages.ErrorKind{
 	sso.FaultInteraction: pages.LoginRequired,
 	sso.FaultUnavailable: pages.TemporarilyUnavailable,
 	sso.FaultNoEmail:     pages.NoEmail,
+	sso.FaultGrant:       pages.FlowExpired,
+	sso.FaultResponse:    pages.FlowExpired,
 }
 
 // providerFault answers when signing in failed at the provider. Its own words

@@ -24,6 +24,7 @@ const (
 	textContrast     = 4.5
 	darkLinkContrast = 6
 	edgeContrast     = 3.0
+	greyContrast     = 12
 )
 
 // shades are what one colour scheme uses of the accent.
@@ -40,9 +41,12 @@ type shades struct {
 func shadesOn(accent, surface colour) shades {
 	s := shades{Button: accent}
 	if surface.luminance() < 0.18 {
-		s.Link = accent.shifted(1, func(c colour) bool { return c.contrast(surface) >= darkLinkContrast })
-		// A dark button on a dark card would look switched off.
-		s.Button = accent.shifted(1, func(c colour) bool { return c.contrast(surface) >= edgeContrast })
+		link, edge := float64(darkLinkContrast), float64(edgeContrast)
+		if accent.isGrey() { // black on a dark card turns white: a grey button looks switched off
+			link, edge = greyContrast, greyContrast
+		}
+		s.Link = accent.shifted(1, func(c colour) bool { return c.contrast(surface) >= link })
+		s.Button = accent.shifted(1, func(c colour) bool { return c.contrast(surface) >= edge })
 	} else {
 		s.Link = accent.shifted(-1, func(c colour) bool { return c.contrast(surface) >= textContrast })
 	}
@@ -83,6 +87,11 @@ var (
 	white = colour{255, 255, 255}
 	black = colour{}
 )
+
+// isGrey reports whether a colour has no hue worth keeping.
+func (c colour) isGrey() bool {
+	return max(c.r, c.g, c.b)-min(c.r, c.g, c.b) < 24
+}
 
 // parseColour reads #rgb and #rrggbb.
 func parseColour(s string) (colour, error) {

@@ -70,6 +70,14 @@ func TestShadesStayTheBrands(t *testing.T) {
 	}
 }
 
+// TestBlackTurnsWhiteInTheDark instead of a grey that looks switched off.
+func TestBlackTurnsWhiteInTheDark(t *testing.T) {
+	s := shadesOn(black, mustParse(t, darkSurface))
+	if s.Button.contrast(white) > 1.5 || s.ButtonText != black {
+		t.Errorf("the button is %s on %s", s.ButtonText, s.Button)
+	}
+}
+
 // TestContrast knows the answers from the definition of WCAG 2.2.
 func TestContrast(t *testing.T) {
 	for pair, want := range map[[2]string]float64{
@@ -86,7 +94,8 @@ func TestContrast(t *testing.T) {
 
 // TestStylesheetContrast reads the stylesheet's own colours.
 func TestStylesheetContrast(t *testing.T) {
-	blocks := regexp.MustCompile(`(?s)--page:.*?\}`).FindAllString(stylesheet, -1)
+	screen, _, _ := strings.Cut(stylesheet, "@media print")
+	blocks := regexp.MustCompile(`(?s)--page:.*?\}`).FindAllString(screen, -1)
 	if len(blocks) != 2 {
 		t.Fatalf("%d sets of colours, want light and dark", len(blocks))
 	}

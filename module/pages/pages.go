@@ -51,7 +51,7 @@ type View struct {
 }
 
 // Page is one of SignIn, Passcode, Enroll, RecoveryCodes, SignOut, SignedOut,
-// SetPassword, PasswordSet, ResetAsk, Account and Error.
+// SetPassword, PasswordSet, ResetAsk, Account and Error, by value.
 type Page interface {
 	// name is the page's template and the first part of its texts' keys.
 	name() string

@@ -78,7 +78,7 @@ func (d *database) View(ctx context.Context, fn func(Tx) error) error {
 		return d.fault("beginning to read", err)
 	}
 	defer sqlTx.Rollback() // ends it; there is nothing to undo
-	return fn(&tx{ctx: ctx, db: d, tx: sqlTx, prepared: d.reads})
+	return fn(newTx(ctx, d, sqlTx, d.reads, false))
 }
 
 // Update implements Store. One at a time runs in a process. fn must not call
@@ -99,7 +99,7 @@ func (d *database) Update(ctx context.Context, fn func(Tx) error) error {
 		return d.fault("beginning to write", err)
 	}
 	defer sqlTx.Rollback() // does nothing after Commit
-	t := &tx{ctx: ctx, db: d, tx: sqlTx, prepared: d.writes, writable: true}
+	t := newTx(ctx, d, sqlTx, d.writes, true)
 	if err := fn(t); err != nil {
 		return err
 	}

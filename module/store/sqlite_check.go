@@ -21,6 +21,7 @@ const (
 
 	sqliteMagic      = "SQLite format 3\x00"
 	sqliteHeaderSize = 100
+	sqlitePageOffset = 16
 	sqliteIDOffset   = 68
 )
 
@@ -60,7 +61,9 @@ func inspect(path string) (exists bool, err error) {
 	case !info.Mode().IsRegular():
 		return false, fmt.Errorf("%w: it is not a regular file: give the path of a file", ErrForeign)
 	}
-	f, err := os.Open(path)
+	// For writing: SQLite would settle for reading, and fail at the first
+	// sign-in.
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return false, err
 	}
@@ -79,7 +82,23 @@ func inspect(path string) (exists bool, err error) {
 	case binary.BigEndian.Uint32(header[sqliteIDOffset:]) != sqliteApplication:
 		return false, fmt.Errorf("%w: it is a SQLite file of another program: give another path", ErrForeign)
 	}
-	return true, nil
+	return true, torn(path, info.Size(), header)
+}
+
+// torn refuses a file that ends within a page, which SQLite would fill up with
+// zeros. With a log beside it a page may well be under way; the log has it.
+func torn(path string, size int64, header []byte) error {
+	if log, err := os.Lstat(path + "-wal"); err == nil && log.Size() > 0 {
+		return nil
+	}
+	page := int64(binary.BigEndian.Uint16(header[sqlitePageOffset:]))
+	if page == 1 { // 65536 does not fit
+		page = 1 << 16
+	}
+	if page == 0 || size%page != 0 {
+		return fmt.Errorf("%w: it was cut off within a page: %s", ErrDamaged, remedy(path))
+	}
+	return nil
 }
 
 // orphan refuses a log without its file. SQLite would add what is in it to a

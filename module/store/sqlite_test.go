@@ -23,9 +23,12 @@ func TestSQLiteConforms(t *testing.T) {
 	})
 }
 
+// background is for what has no test to end with.
+var background = context.Background()
+
 func open(t testing.TB, path string) store.Store {
 	t.Helper()
-	s, err := store.OpenSQLite(context.Background(), path)
+	s, err := store.OpenSQLite(background, path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,8 @@ var ErrReadOnly = errors.New("nothing can be written inside View: use Update")
 // below the SQL it uses. Placeholders are written $1, $2, …, which every
 // database here understands, in the order of the arguments.
 type tx struct {
-	ctx      context.Context
+	ctx      context.Context // ends the transaction
+	run      context.Context // what statements get: see start
 	db       *database
 	tx       *sql.Tx
 	prepared map[string]*sql.Stmt // of the database
@@ -25,6 +26,10 @@ type tx struct {
 	// failed is the first fault of the database. Some faults undo the whole
 	// transaction, so nothing may be written after one, nor kept.
 	failed error
+}
+
+func newTx(ctx context.Context, db *database, sqlTx *sql.Tx, prepared map[string]*sql.Stmt, writable bool) *tx {
+	return &tx{ctx: ctx, run: context.WithoutCancel(ctx), db: db, tx: sqlTx, prepared: prepared, writable: writable}
 }
 
 // scanner is a row to be read.
@@ -38,9 +43,9 @@ func (t *tx) exec(doing, query string, args ...any) (int64, error) {
 	var result sql.Result
 	var err error
 	if stmt := t.stmt(query); stmt != nil {
-		result, err = stmt.ExecContext(t.ctx, args...)
+		result, err = stmt.ExecContext(t.run, args...)
 	} else {
-		result, err = t.tx.ExecContext(t.ctx, query, args...)
+		result, err = t.tx.ExecContext(t.run, query, args...)
 	}
 	if err != nil {
 		return 0, t.fault(doing, err)
@@ -54,14 +59,14 @@ func (t *tx) exec(doing, query string, args ...any) (int64, error) {
 
 // one reads the one row of a query. ErrNotFound if there is none.
 func (t *tx) one(doing, query string, args []any, dest ...any) error {
-	if t.failed != nil {
-		return t.failed
+	if err := t.start(doing); err != nil {
+		return err
 	}
 	var row *sql.Row
 	if stmt := t.stmt(query); stmt != nil {
-		row = stmt.QueryRowContext(t.ctx, args...)
+		row = stmt.QueryRowContext(t.run, args...)
 	} else {
-		row = t.tx.QueryRowContext(t.ctx, query, args...)
+		row = t.tx.QueryRowContext(t.run, query, args...)
 	}
 	switch err := row.Scan(dest...); {
 	case errors.Is(err, sql.ErrNoRows):
@@ -74,15 +79,15 @@ func (t *tx) one(doing, query string, args []any, dest ...any) error {
 
 // list reads all rows of a query.
 func list[T any](t *tx, doing string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	if t.failed != nil {
-		return nil, t.failed
+	if err := t.start(doing); err != nil {
+		return nil, err
 	}
 	var rows *sql.Rows
 	var err error
 	if stmt := t.stmt(query); stmt != nil {
-		rows, err = stmt.QueryContext(t.ctx, args...)
+		rows, err = stmt.QueryContext(t.run, args...)
 	} else {
-		rows, err = t.tx.QueryContext(t.ctx, query, args...)
+		rows, err = t.tx.QueryContext(t.run, query, args...)
 	}
 	if err != nil {
 		return nil, t.fault(doing, err)
@@ -107,7 +112,20 @@ func (t *tx) mayWrite(doing string) error {
 	if !t.writable {
 		return fmt.Errorf("%s: %w", doing, ErrReadOnly)
 	}
-	return t.failed
+	return t.start(doing)
+}
+
+// start is asked before every statement. A context that ends takes effect
+// between statements, all of which are short: watching it during each costs
+// more than the statement.
+func (t *tx) start(doing string) error {
+	if t.failed != nil {
+		return t.failed
+	}
+	if err := t.ctx.Err(); err != nil {
+		return t.fault(doing, err)
+	}
+	return nil
 }
 
 // stmt returns the prepared statement of a hot query, or nil.
@@ -119,7 +137,7 @@ func (t *tx) stmt(query string) *sql.Stmt {
 	if prepared == nil {
 		return nil
 	}
-	stmt := t.tx.StmtContext(t.ctx, prepared)
+	stmt := t.tx.StmtContext(t.run, prepared)
 	if t.bound == nil {
 		t.bound = make(map[string]*sql.Stmt)
 	}

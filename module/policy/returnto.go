@@ -77,9 +77,8 @@ func isPlainPath(where string) bool {
 			return false // an app that decodes it would read //
 		}
 	}
-	for segment := range strings.SplitSeq(where, "/") {
-		switch decodeUnreserved(segment) {
-		case ".", "..":
+	for segment := range strings.SplitSeq(decodeUnreserved(where), "/") {
+		if segment == "." || segment == ".." {
 			return false
 		}
 	}

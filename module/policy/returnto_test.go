@@ -1,0 +1,144 @@
+package policy
+
+import (
+	"bufio"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const ownOrigin = "https://app.example.com"
+
+func TestReturnTo(t *testing.T) {
+	long := "/" + strings.Repeat("x", maxReturnTo-1)
+	for _, tc := range []struct{ name, raw, want string }{
+		{"nothing", "", "/"},
+		{"the root", "/", "/"},
+		{"a path", "/x/y.html", "/x/y.html"},
+		{"a slash at the end", "/x/", "/x/"},
+		{"doubled slashes inside", "/x//y", "/x//y"},
+		{"a query", "/x?a=b&c=d", "/x?a=b&c=d"},
+		{"a query with an address in it", "/x?next=https://a.test/?b=//c\\d", "/x?next=https://a.test/?b=//c\\d"},
+		{"a query with question marks", "/x??a=?", "/x??a=?"},
+		{"an empty query", "/x?", "/x?"},
+		{"a query with encodings", "/x?a=%2F%0A%00%5c%", "/x?a=%2F%0A%00%5c%"},
+		{"a query as browsers send it", "/x?filter[name]=a|b&q={^`}'", "/x?filter[name]=a|b&q={^`}'"},
+		{"a plus stays a plus", "/x?a=b+c", "/x?a=b+c"},
+		{"a path as browsers send it", "/a[1]|b/@c:d;e=f,g!h~i-j_k.l(m)*n$o'p+q&r", "/a[1]|b/@c:d;e=f,g!h~i-j_k.l(m)*n$o'p+q&r"},
+		{"encoded letters", "/%E6%97%A5%e6%9c%ac/caf%C3%A9", "/%E6%97%A5%e6%9c%ac/caf%C3%A9"},
+		{"an encoded slash inside", "/group%2Fproject", "/group%2Fproject"},
+		{"letters of other scripts", "/日本?q=é", "/%E6%97%A5%E6%9C%AC?q=%C3%A9"},
+		{"a space inside", "/My File.pdf?q=a b", "/My%20File.pdf?q=a%20b"},
+		{"what browsers encode", "/\"<>`{}^?\"<>", "/%22%3C%3E%60%7B%7D%5E?%22%3C%3E"},
+		{"dots in names", "/.well-known/..a/b../...", "/.well-known/..a/b../..."},
+		{"a fragment is dropped", "/x?a=b#//evil.test", "/x?a=b"},
+		{"absolute, of this site", ownOrigin + "/x?a=b", "/x?a=b"},
+		{"absolute, the root", ownOrigin, "/"},
+		{"absolute, the root with a query", ownOrigin + "?a=b", "/?a=b"},
+		{"the person's own page", "/auth-gateway/account", "/auth-gateway/account"},
+		{"below it", "/auth-gateway/account/sessions", "/auth-gateway/account/sessions"},
+		{"the console", "/auth-gateway/admin?x", "/auth-gateway/admin?x"},
+		{"a name that begins alike", "/auth-gateways/sign-out", "/auth-gateways/sign-out"},
+		{"the longest", long, long},
+		{"too long", long + "x", "/"},
+		{"too long once encoded", "/" + strings.Repeat("日", 300), "/"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := ReturnTo(tc.raw, ownOrigin); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+	if got := ReturnTo("https://evil.test", ""); got != "/" {
+		t.Errorf("without an origin: got %q", got)
+	}
+	if got := ReturnTo("//evil.test", ""); got != "/" {
+		t.Errorf("without an origin: got %q", got)
+	}
+}
+
+// hostile reads the addresses that lead nowhere.
+func hostile(t testing.TB) []string {
+	t.Helper()
+	file, err := os.Open("testdata/return_to.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var all []string
+	lines := bufio.NewScanner(file)
+	for number := 1; lines.Scan(); number++ {
+		line := lines.Text()
+		if line == "" || strings.HasPrefix(line, "# ") {
+			continue
+		}
+		raw, err := strconv.Unquote(`"` + strings.ReplaceAll(line, `"`, `\"`) + `"`)
+		if err != nil {
+			t.Fatalf("testdata/return_to.txt:%d: %v", number, err)
+		}
+		all = append(all, raw)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestReturnToHostile(t *testing.T) {
+	all := hostile(t)
+	if len(all) < 150 {
+		t.Fatalf("only %d addresses were read", len(all))
+	}
+	for _, raw := range all {
+		if got := ReturnTo(raw, ownOrigin); got != "/" {
+			t.Errorf("%q: got %q", raw, got)
+		}
+	}
+}
+
+// FuzzReturnTo: whatever comes in, what comes out leads browsers to a path of
+// this site; and if it is not the root, to the one they would have gone to.
+func FuzzReturnTo(f *testing.F) {
+	for _, raw := range hostile(f) {
+		f.Add(raw)
+	}
+	for _, raw := range []string{"/x?a=b", "/日本", "/a b", ownOrigin + "/x", ownOrigin + "?x", "/[|]?{`}'\"", "/auth-gateway/account", "/a//b#c"} {
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		got := ReturnTo(raw, ownOrigin)
+		if len(got) > maxReturnTo || !strings.HasPrefix(got, "/") || strings.HasPrefix(got, "//") {
+			t.Fatalf("%q: got %q", raw, got)
+		}
+		for _, c := range []byte(got) {
+			if c <= ' ' || c >= 0x7f || c == '#' || c == '"' || c == '<' || c == '>' {
+				t.Fatalf("%q: got %q", raw, got)
+			}
+		}
+		if again := ReturnTo(got, ownOrigin); again != got {
+			t.Fatalf("%q: got %q, and from that %q", raw, got, again)
+		}
+		read := parseWHATWG(got, ownOrigin)
+		where, query, _ := strings.Cut(got, "?")
+		if read.origin != ownOrigin || read.path != where ||
+			strings.TrimPrefix(read.query, "?") != strings.ReplaceAll(query, "'", "%27") {
+			t.Fatalf("%q: got %q, which browsers read as %+v", raw, got, read)
+		}
+		if got == "/" {
+			return
+		}
+		if meant := parseWHATWG(raw, ownOrigin); meant != read {
+			t.Fatalf("%q: got %q, where browsers would go to %+v", raw, got, meant)
+		}
+		decoded, err := url.PathUnescape(where)
+		if err != nil {
+			t.Fatalf("%q: got %q: %v", raw, got, err)
+		}
+		clean := strings.ToLower(ReadPath(where, decoded).Clean)
+		if strings.HasPrefix(clean, "/auth-gateway/sign-") || clean == "/auth-gateway" {
+			t.Fatalf("%q: got %q, round in a circle", raw, got)
+		}
+	})
+}

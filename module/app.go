@@ -43,11 +43,12 @@ type App struct {
 	// Brand is how the pages show whose they are.
 	Brand pages.Brand `json:"brand,omitzero"`
 
-	// SSO are the OpenID Connect identity providers by name.
+	// SSO are the OpenID Connect identity providers by name. Names are a-z,
+	// 0-9, "_" and "-" with a letter first, here and of audiences.
 	SSO map[string]*sso.Config `json:"sso,omitempty"`
 
-	// Audiences are the populations by name. Default: one audience with
-	// password sign-in.
+	// Audiences are the populations by name. Default: one audience, with
+	// password sign-in and without SSO.
 	Audiences map[string]*policy.Audience `json:"audiences,omitempty"`
 
 	ctx     caddy.Context

@@ -20,7 +20,11 @@ func init() {
 	caddy.RegisterModule(new(Gateway))
 }
 
-// Gateway stands in a route, in front of one protected app.
+// Gateway stands in a route, in front of one protected app. Everything behind
+// it in the route is reached only by people who have signed in.
+//
+// The placeholders {env.NAME} and {file.PATH} in paths, values and origins are
+// resolved when the configuration is loaded.
 type Gateway struct {
 	// Audience is who signs in here. Required when several audiences are
 	// configured.
@@ -33,10 +37,11 @@ type Gateway struct {
 
 	// Public are path patterns that need no sign-in. Identity headers are
 	// still removed from requests and none are added. Case counts.
+	// Default: none.
 	Public []string `json:"public,omitempty"`
 
 	// API are path patterns that answer 401 without a session, never a
-	// redirect. Case does not count.
+	// redirect. Case does not count. Default: told from the request.
 	API []string `json:"api,omitempty"`
 
 	// Allow are the people let in: any rule that holds is enough.
@@ -47,14 +52,16 @@ type Gateway struct {
 	Deny []AttributeRule `json:"deny,omitempty"`
 
 	// Origins are this site's own origins (scheme, host and port), where
-	// they cannot be told from the request.
+	// they cannot be told from the request. Plain http is for loopback only.
+	// Default: told from the request.
 	Origins []string `json:"origins,omitempty"`
 
 	// Headers is the preset of identity headers: "remote", "x_forwarded",
 	// "x_auth_request" or "none". Default: remote.
 	Headers string `json:"headers,omitempty"`
 
-	// ExtraHeaders are further identity headers: header name to attribute.
+	// ExtraHeaders are further identity headers: header name to attribute,
+	// which like every identity header are removed from requests first.
 	ExtraHeaders map[string]string `json:"extra_headers,omitempty"`
 
 	app    *App
@@ -67,8 +74,8 @@ type AttributeRule struct {
 	// Attribute is its name, for example "email", "role" or "field.team".
 	Attribute string `json:"attribute"`
 
-	// Values that it is compared with: exactly, e-mail addresses without
-	// case, lists by any member.
+	// Values are what it is compared with: exactly, e-mail addresses without
+	// case, lists by any member. At least one.
 	Values []string `json:"values"`
 }
 
@@ -85,6 +92,10 @@ func (g *Gateway) Provision(ctx caddy.Context) error {
 	app, err := ctx.App("auth_gateway")
 	if err != nil {
 		return fmt.Errorf("loading the auth_gateway app: %w", err)
+	}
+	if !reachesPages(ctx) {
+		ctx.Logger().Warn("auth_gateway stands in a route that is chosen by path, so its own pages under " + answer.Root + " cannot be reached: " +
+			"let the route match " + answer.Root + "/* too, or move auth_gateway out of it and name the public paths")
 	}
 	return g.provision(app.(*App))
 }

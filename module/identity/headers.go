@@ -65,6 +65,9 @@ var presets = map[string][]header{
 	PresetNone: nil,
 }
 
+// maxHeaderName is how long the name of a header may be that is configured.
+const maxHeaderName = 100
+
 // fieldHeader is what the headers of fields begin with.
 const fieldHeader = "Remote-Field-"
 
@@ -74,9 +77,11 @@ type Headers struct {
 	sent   []header
 	fields bool // whether a header is sent for every field
 
-	names   map[string]struct{} // what Strip removes, folded
-	longest int                 // length of the longest of names
-	first   [256]bool           // first bytes of names, in either case
+	names map[string]struct{} // what Strip removes, folded
+	// What few other headers have in common with names: the first byte, in
+	// either case, and the last one for the length.
+	first [256]bool
+	lasts [maxHeaderName + 1]uint32
 }
 
 // NewHeaders returns the identity headers of a preset ("" stands for remote)
@@ -128,12 +133,15 @@ func NewHeaders(preset string, extra map[string]string) (*Headers, error) {
 func (h *Headers) forbid(name string) {
 	key := foldName(name)
 	h.names[key] = struct{}{}
-	h.longest = max(h.longest, len(key))
+	h.lasts[len(key)] |= lastBit(key)
 	h.first[key[0]] = true
 	if 'a' <= key[0] && key[0] <= 'z' {
 		h.first[key[0]-'a'+'A'] = true
 	}
 }
+
+// lastBit is a bit for the last byte of a name, the same in every spelling.
+func lastBit(name string) uint32 { return 1 << (foldByte(name[len(name)-1]) & 31) }
 
 // reserved are headers that mean something to servers and proxies, folded.
 var reserved = []string{
@@ -157,8 +165,8 @@ var reservedPrefixes = []string{"content-", "accept-", "if-", "sec-", "proxy-", 
 
 // ValidateHeaderName reports why a header cannot carry an attribute.
 func ValidateHeaderName(name string) error {
-	if name == "" || len(name) > 100 {
-		return fmt.Errorf("header %q: a header's name has 1 to 100 characters", name)
+	if name == "" || len(name) > maxHeaderName {
+		return fmt.Errorf("header %q: a header's name has 1 to %d characters", name, maxHeaderName)
 	}
 	for _, c := range []byte(name) {
 		if !isAlphanumeric(c) && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
@@ -196,14 +204,18 @@ func foldName(name string) string {
 }
 
 func appendFoldedName(to []byte, name string) []byte {
-	for _, c := range []byte(name) {
-		switch {
-		case 'A' <= c && c <= 'Z':
-			c += 'a' - 'A'
-		case !isAlphanumeric(c):
-			c = '-'
-		}
-		to = append(to, c)
+	for i := range len(name) {
+		to = append(to, foldByte(name[i]))
 	}
 	return to
+}
+
+func foldByte(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + 'a' - 'A'
+	case !isAlphanumeric(c):
+		return '-'
+	}
+	return c
 }

@@ -19,13 +19,14 @@ const foldedField = "remote-field-"
 // It changes the request itself, and allocates nothing where there is nothing
 // to remove and no body that could end in trailers.
 func (h *Headers) Strip(r *http.Request) {
-	for name := range r.Header {
-		if h.forbids(name) {
+	for name, values := range r.Header {
+		switch {
+		case name == "Connection", name == "Trailer":
+			h.stripList(r.Header, name, values)
+		case h.forbids(name):
 			delete(r.Header, name)
 		}
 	}
-	h.stripList(r.Header, "Connection")
-	h.stripList(r.Header, "Trailer")
 
 	// Trailers arrive with the end of the body. HTTP/1 takes over even those
 	// that were not announced, into a map that it may share with copies of the
@@ -43,23 +44,25 @@ func (h *Headers) forbids(name string) bool {
 	if name == "" || !h.first[name[0]] {
 		return false
 	}
-	var room [128]byte
-	if len(name) > h.longest {
-		if len(name) < len(foldedField) {
+	if len(name) < len(h.lasts) && h.lasts[len(name)]&lastBit(name) != 0 {
+		var room [maxHeaderName]byte
+		if _, ok := h.names[string(appendFoldedName(room[:0], name))]; ok {
+			return true
+		}
+	}
+	if len(name) < len(foldedField) {
+		return false
+	}
+	for i := range len(foldedField) {
+		if foldByte(name[i]) != foldedField[i] {
 			return false
 		}
-		return string(appendFoldedName(room[:0], name[:len(foldedField)])) == foldedField
 	}
-	folded := appendFoldedName(room[:0], name)
-	if _, ok := h.names[string(folded)]; ok {
-		return true
-	}
-	return len(folded) >= len(foldedField) && string(folded[:len(foldedField)]) == foldedField
+	return true
 }
 
 // stripList removes identity headers from a header that lists names.
-func (h *Headers) stripList(header http.Header, name string) {
-	values := header[name]
+func (h *Headers) stripList(header http.Header, name string, values []string) {
 	if !h.listed(values) {
 		return
 	}

@@ -197,7 +197,7 @@ func readHost(text string, secure bool) (host string, ok bool) {
 
 // isPort reports whether s is a colon and a port as browsers write it.
 func isPort(s string) bool {
-	if len(s) < 2 || s[1] < '1' || s[1] > '9' {
+	if len(s) < 2 || s[0] != ':' || s[1] < '1' || s[1] > '9' {
 		return false
 	}
 	_, err := strconv.ParseUint(s[1:], 10, 16)

@@ -90,7 +90,7 @@ var badHosts = []string{
 	"", " ", ":443", ".", "..", "a..b", ".a.test", "user@a.test", "user:pw@a.test", "a.test/", "a.test/x", `a.test\x`,
 	"a.test?x", "a.test#x", "a test", "a.test ", " a.test", "a.test\t", "a.test\r\nX: y", "a.test\x00", "a.test%2f", "日本.example",
 	"a.test:", "a.test:0", "a.test:08", "a.test:65536", "a.test:-1", "a.test:+1", "a.test:x", "a.test:80:80", "a.test:443@evil.test",
-	"[::1", "::1", "[::1]x", "[::1]:", "[]", "[fe80::1%25eth0]", "[fe80::1%eth0]", "[127.0.0.1]", "[::ffff:127.0.0.1]", "[a.test]", "x[::1]",
+	"[::1", "::1", "[::1]x", "[::]A1", "[::1]:", "[]", "[fe80::1%25eth0]", "[fe80::1%eth0]", "[127.0.0.1]", "[::ffff:127.0.0.1]", "[a.test]", "x[::1]",
 	"127.1", "2130706433", "0x7f000001", "0x7f.0.0.1", "127.0.0.1.", "0177.0.0.1", "127.0.0.256", "a.test.1", "a.0x1", "1.2.3.4.5",
 	"<script>", "a.test,b.test", "a.test;x", "*.a.test", "{http.request.host}", "a~b.test",
 	strings.Repeat("a", 64) + ".test", strings.Repeat("a.", 127) + "ab",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -176,13 +177,17 @@ func (d *Door) winsOutright(provider Provider) bool {
 
 // decided completes a decision, or returns the equal one made before.
 func (d *Door) decided(holds decision, made map[string]*decision) *decision {
-	key := fmt.Sprint(holds.winner, holds.candidates)
-	if earlier := made[key]; earlier != nil {
+	var room [64]byte
+	key := strconv.AppendInt(room[:0], int64(holds.winner), 10)
+	for _, candidate := range holds.candidates {
+		key = strconv.AppendBool(key, candidate)
+	}
+	if earlier := made[string(key)]; earlier != nil {
 		return earlier
 	}
-	holds.way = d.wayIn(holds)
-	made[key] = &holds
-	return &holds
+	first := &decision{way: d.wayIn(holds), candidates: holds.candidates, winner: holds.winner}
+	made[string(key)] = first
+	return first
 }
 
 // wayIn is "Which way in" of the configuration contract, word by word.

@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,14 @@ func TestRecoveryCodes(t *testing.T) {
 		t.Errorf("%d codes left, %v; want 5", person.RecoveryCodes, err)
 	}
 	w.expect("bob still has his", w.passcode(bob.ID, bobs[0], elsewhere(2)), "in by recovery")
+}
+
+// A stored code is of no use in another account's row.
+func TestRecoveryCodeIsBoundToItsAccount(t *testing.T) {
+	const code = "abcdefgh234567ab"
+	if slices.Equal(recoveryHash("a", code), recoveryHash("b", code)) {
+		t.Error("one code has one hash in two accounts")
+	}
 }
 
 func TestLooksLikeRecoveryCode(t *testing.T) {

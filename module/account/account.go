@@ -19,6 +19,20 @@ import (
 // that is suspended, and takes the same time for all of them.
 var ErrWrong = errors.New("wrong e-mail address, password or passcode")
 
+// Wrong is ErrWrong with what only the audit trail may know. Nothing that the
+// person sees may depend on it.
+type Wrong struct {
+	// AccountID is whose password it was not, or "" if nobody has that
+	// address.
+	AccountID string
+}
+
+// Error implements error.
+func (*Wrong) Error() string { return ErrWrong.Error() }
+
+// Is makes it an ErrWrong.
+func (*Wrong) Is(target error) bool { return target == ErrWrong }
+
 // ErrLink: a one-time link is unknown, used or expired, or its account is
 // suspended.
 var ErrLink = errors.New("the one-time link is not valid any more")
@@ -38,6 +52,9 @@ type Held struct {
 	// UntilUnlock: waiting does not help, an administrator has to unlock
 	// the account. RetryAfter is then a day.
 	UntilUnlock bool
+	// AccountID is whose account is held, if it is one and known. It is for
+	// the audit trail only.
+	AccountID string
 }
 
 // Error implements error.
@@ -122,6 +139,7 @@ func New(c Config) *People {
 
 // Interface guards.
 var (
+	_ error = (*Wrong)(nil)
 	_ error = (*Held)(nil)
 	_ error = (*Busy)(nil)
 	_ error = (*Weak)(nil)

@@ -45,6 +45,7 @@ func (p *People) CheckPassword(ctx context.Context, email, password string, from
 		return Believed{}, err
 	}
 	if held != nil {
+		held.AccountID = claimed.account.ID
 		return Believed{}, held
 	}
 	leave, err := p.hasher.enter(ctx, visitor{network(from.Address), from.Device.Knows(claimed.account.ID)})
@@ -57,6 +58,7 @@ func (p *People) CheckPassword(ctx context.Context, email, password string, from
 		return Believed{}, err
 	}
 	if held != nil {
+		held.AccountID = claimed.account.ID
 		return Believed{}, held
 	}
 	ok, again, err := p.hasher.matches(normal, claimed.hash)
@@ -64,7 +66,7 @@ func (p *People) CheckPassword(ctx context.Context, email, password string, from
 		return Believed{}, fmt.Errorf("checking the password of account %s: %w", claimed.account.ID, err)
 	}
 	if !ok || claimed.account.Suspended {
-		return Believed{}, ErrWrong
+		return Believed{}, &Wrong{AccountID: claimed.account.ID}
 	}
 	var rehash string
 	if again {

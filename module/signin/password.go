@@ -99,8 +99,12 @@ func (x *exchange) passwordRefused(err error, email string, door *policy.Door, r
 	page := pages.SignIn{Email: email}
 	status := statusUnauthorized
 	event := store.Event{Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "password"}
+	var wrong *account.Wrong
 	var held *account.Held
 	var busy *account.Busy
+	if errors.As(err, &wrong) {
+		event.AccountID = wrong.AccountID
+	}
 	switch {
 	case errors.Is(err, account.ErrWrong):
 		page.Message.Kind = pages.WrongCredentials
@@ -109,6 +113,7 @@ func (x *exchange) passwordRefused(err error, email string, door *policy.Door, r
 		x.w.Header().Set("Retry-After", answer.Seconds(held.RetryAfter))
 		page.Message = pages.Message{Kind: pages.WaitCredentials, Wait: held.RetryAfter}
 		status = statusHeldOff
+		event.AccountID = held.AccountID
 		event.Outcome, event.Detail = audit.Refused, "held off"
 	case errors.As(err, &busy):
 		x.refuse(answer.Refusal{Kind: pages.Busy, Cause: err, RetryAfter: busy.RetryAfter})

@@ -3,8 +3,6 @@ package harness
 import (
 	"context"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -172,23 +170,14 @@ func (b *Chromium) Dark() {
 	}
 }
 
-var unfit = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
-
 // Screenshot keeps a picture of the page as <test>-<name>.png.
 func (b *Chromium) Screenshot(name string) {
 	b.t.Helper()
-	dir := os.Getenv(EnvOutput)
-	if dir == "" {
-		dir = "output"
-	}
 	picture, ok := try(b, chromedp.FullScreenshot(100))
 	if !ok {
 		return
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		b.t.Fatal(err)
-	}
-	path := filepath.Join(dir, unfit.ReplaceAllString(b.t.Name()+"-"+name, "_")+".png")
+	path := output(b.t, b.t.Name()+"-"+name+".png")
 	if err := os.WriteFile(path, picture, 0o644); err != nil {
 		b.t.Fatal(err)
 	}

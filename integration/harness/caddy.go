@@ -100,6 +100,13 @@ func Start(t testing.TB, o Options) *Caddy {
 	return c
 }
 
+// For has what goes wrong be the fault of a subtest, until that ends.
+func (c *Caddy) For(t testing.TB) {
+	whole := c.t
+	c.t = t
+	t.Cleanup(func() { c.t = whole })
+}
+
 // Env returns the value of an environment variable of this Caddy.
 func (c *Caddy) Env(name string) string { return c.env[name] }
 
@@ -188,7 +195,7 @@ func (c *Caddy) Reload() {
 // TryReload likewise, and returns what the command said.
 func (c *Caddy) TryReload() Result {
 	c.t.Helper()
-	return c.Caddy("", "reload", "--config", c.Path(), "--adapter", "caddyfile", "--address", c.Admin, "--force")
+	return c.Exec("", "reload", "--config", c.Path(), "--adapter", "caddyfile", "--address", c.Admin, "--force")
 }
 
 // Result is what a command said.
@@ -197,9 +204,9 @@ type Result struct {
 	Stdout, Stderr string
 }
 
-// Caddy runs a command of the binary in this Caddy's environment, with stdin
+// Exec runs a command of the binary in this Caddy's environment, with stdin
 // as its input.
-func (c *Caddy) Caddy(stdin string, args ...string) Result {
+func (c *Caddy) Exec(stdin string, args ...string) Result {
 	c.t.Helper()
 	cmd := c.cmd(args...)
 	var stdout, stderr bytes.Buffer

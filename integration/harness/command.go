@@ -19,7 +19,7 @@ func (c *Caddy) Command(args ...string) Result {
 func (c *Caddy) CommandInput(stdin string, args ...string) Result {
 	c.t.Helper()
 	args = append([]string{"auth-gateway"}, args...)
-	return c.Caddy(stdin, append(args, "--address", c.Admin)...)
+	return c.Exec(stdin, append(args, "--address", c.Admin)...)
 }
 
 // Must runs a command that has to succeed and returns what it printed.

@@ -12,5 +12,5 @@ package harness
 const EnvBinary = "AUTH_GATEWAY_BINARY"
 
 // EnvOutput names the environment variable that holds the folder for
-// screenshots. Default: integration/output.
+// screenshots and the logs of failed tests. Default: integration/output.
 const EnvOutput = "AUTH_GATEWAY_OUTPUT"

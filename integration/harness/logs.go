@@ -168,16 +168,36 @@ func contains(value string) func(string) bool {
 	return func(text string) bool { return strings.Contains(text, value) }
 }
 
-// dump writes the end of the log into the test's output.
+// dump keeps the whole log and writes what matters of its end into the test's
+// output.
 func (c *Caddy) dump(t testing.TB) {
 	lines := c.logLines()
-	if len(lines) > 60 {
-		lines = lines[len(lines)-60:]
+	path := output(t, t.Name()+".log")
+	if err := os.WriteFile(path, []byte(c.caddyfile+"\n"+strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+		t.Error(err)
 	}
-	for i, line := range lines {
-		if len(line) > 1200 {
-			lines[i] = line[:1200] + "…"
+	var tail []string
+	for _, line := range lines {
+		e, ok := parseEntry(line)
+		if ok && (e.Text("level") == "debug" || !strings.HasPrefix(e.Text("logger"), "auth_gateway") && e.Text("level") == "info") {
+			continue
 		}
+		tail = append(tail, line[:min(len(line), 600)])
 	}
-	t.Logf("Caddyfile:\n%s\nlast log lines:\n%s", c.caddyfile, strings.Join(lines, "\n"))
+	t.Logf("the whole log and the Caddyfile are in %s\n%s", path, strings.Join(tail[max(0, len(tail)-12):], "\n"))
+}
+
+var unfit = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+
+// output returns the path of a file to look at after the tests.
+func output(t testing.TB, name string) string {
+	t.Helper()
+	dir := os.Getenv(EnvOutput)
+	if dir == "" {
+		dir = "output"
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, unfit.ReplaceAllString(name, "_"))
 }

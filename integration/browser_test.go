@@ -1,0 +1,142 @@
+//go:build integration
+
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/auth-gateway/caddy-auth-gateway/integration/harness"
+)
+
+// A person's first day: the invitation, the wizard, the app, signing out and in
+// again, all of it in a browser.
+func TestBrowserPassword(t *testing.T) {
+	g := start(t, required, "")
+	link := g.Invite(alice, "--name", "Alice Example")
+	g.SecretAtRest("a password", harness.Password)
+	b := harness.StartChromium(t, "en")
+
+	b.Open(link.String())
+	b.Screenshot("1-invitation")
+	b.Type("password", harness.Password)
+	b.Submit("password")
+	b.WaitText("Your password is set")
+
+	b.Open(g.URL + "/private?x=1")
+	b.WaitText("Sign in to localhost")
+	b.Screenshot("2-sign-in")
+	b.Type("email", alice)
+	b.Type("password", "not the right words")
+	b.Submit("password")
+	b.WaitText("is not right")
+	b.Screenshot("3-wrong")
+	b.Type("password", harness.Password)
+	b.Submit("password")
+	app := g.NewAuthenticator(b.ID("totp-key"))
+	b.Screenshot("4-wizard")
+	if src := harness.Measure[int](b, `document.querySelectorAll("svg.qr").length`); src != 1 {
+		t.Errorf("%d QR codes", src)
+	}
+	b.Type("passcode", app.Code())
+	b.Submit("passcode")
+	codes := strings.Fields(b.ID("recovery-codes"))
+	b.Screenshot("5-recovery-codes")
+	if len(codes) != 10 {
+		t.Errorf("recovery codes: %q", codes)
+	}
+	for _, code := range codes {
+		g.SecretAtRest("a recovery code", code)
+	}
+	b.Press("Continue to")
+	b.WaitText(harness.Marker)
+	if !strings.HasSuffix(b.Address(), "/private?x=1") || !strings.Contains(b.Text(), alice) {
+		t.Errorf("at %s: %s", b.Address(), b.Text())
+	}
+
+	b.Open(g.URL + "/auth-gateway/account")
+	b.Screenshot("6-account")
+	b.Open(g.URL + "/auth-gateway/sign-out")
+	b.Press("Sign out")
+	b.WaitText("You are signed out")
+	b.Screenshot("7-signed-out")
+
+	b.Phone()
+	b.Dark()
+	b.Open(g.URL + "/second")
+	b.Type("email", alice)
+	b.Type("password", harness.Password)
+	b.Submit("password")
+	b.WaitText("Enter your passcode")
+	b.Screenshot("8-passcode-phone-dark")
+	if wide := harness.Measure[bool](b, `document.documentElement.scrollWidth > innerWidth`); wide {
+		t.Error("a phone has to scroll sideways")
+	}
+	b.Type("passcode", app.Code())
+	b.Submit("passcode")
+	b.WaitText(harness.Marker)
+	if !strings.HasSuffix(b.Address(), "/second") {
+		t.Errorf("at %s", b.Address())
+	}
+}
+
+// The other way in: through the identity provider and back, and what a person
+// without an address is told.
+func TestBrowserSSO(t *testing.T) {
+	g, _ := withProvider(t, "admit any", "", modes[0])
+	b := harness.StartChromium(t, "ja")
+	b.Open(g.URL + "/private?x=1")
+	b.WaitText("Provider")
+	b.Type("login", "hanako")
+	b.Submit("login")
+	b.WaitText(harness.Marker)
+	if !strings.HasSuffix(b.Address(), "/private?x=1") || !strings.Contains(b.Text(), "hanako@example.test") {
+		t.Errorf("at %s: %s", b.Address(), b.Text())
+	}
+	b.Open(g.URL + "/auth-gateway/sign-out")
+	b.Screenshot("1-sign-out")
+	b.Submit("flow")
+	b.Screenshot("2-signed-out")
+	if !strings.Contains(b.Address(), "/auth-gateway/") {
+		t.Errorf("signing out led to %s", b.Address())
+	}
+
+	other := harness.StartChromium(t, "ja")
+	other.Open(g.URL + "/private")
+	other.Type("login", "mailless")
+	other.Submit("login")
+	other.ID("error-id")
+	other.Screenshot("3-no-address")
+	if !strings.Contains(other.Text(), "メールアドレス") {
+		t.Errorf("%s", other.Text())
+	}
+}
+
+// The choice between both ways, as an operator with buttons has it, in the
+// operator's colours, over TLS.
+func TestBrowserChoice(t *testing.T) {
+	cert, key, _ := harness.Certificate(t, "app.example.test")
+	g := prepare(t, "", "", withSecret)
+	config := modes[0]
+	config.party.RedirectURI = "https://app.example.test:" + g.Env("PORT") + "/auth-gateway/sso/public/callback"
+	p := harness.StartProvider(t, config.party)
+	g.SetEnv("CERT", cert)
+	g.SetEnv("KEY", key)
+	g.Configure(option(`brand {
+name "Example Industries"
+accent "#b3261e"
+}
+`+words(p.Issuer, "admit any\nbutton \"Example Industries account\"", "", config)),
+		"https://app.example.test:{$PORT} {\nlog\ntls {$CERT} {$KEY}\nauth_gateway\nreverse_proxy {$APP}\n}")
+	g.Run()
+	b := harness.StartChromium(t, "en")
+	b.Open("https://app.example.test:" + g.Env("PORT") + "/private")
+	b.Screenshot("1-choice")
+	b.Press("Example Industries account")
+	b.Type("login", "bob")
+	b.Submit("login")
+	b.WaitText(harness.Marker)
+	if !strings.Contains(b.Text(), "bob@example.test") {
+		t.Errorf("%s", b.Text())
+	}
+}

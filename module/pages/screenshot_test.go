@@ -1,3 +1,5 @@
+//go:build screenshots
+
 package pages
 
 import (
@@ -9,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -22,7 +23,7 @@ import (
 func TestScreenshots(t *testing.T) {
 	folder := os.Getenv("PAGES_OUTPUT")
 	if folder == "" {
-		t.Skip("PAGES_OUTPUT names no folder")
+		t.Fatal("PAGES_OUTPUT names no folder")
 	}
 	only, err := regexp.Compile(os.Getenv("PAGES_ONLY"))
 	if err != nil {
@@ -54,44 +55,6 @@ func TestScreenshots(t *testing.T) {
 			}
 		}
 	}
-}
-
-// site serves the gallery, one address a sample, and the logo.
-func site(t *testing.T, p *Pages) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/auth-gateway/logo", p.Logo())
-	for _, s := range gallery() {
-		mux.HandleFunc("/"+s.name, func(w http.ResponseWriter, r *http.Request) {
-			s.view.Language = p.Language(r)
-			p.Write(w, http.StatusOK, s.view, s.page)
-		})
-	}
-	return mux
-}
-
-// browser starts Chromium, or skips the test where there is none.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := os.Getenv("CHROMIUM")
-	if path == "" {
-		path = "/usr/bin/chromium"
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("no Chromium: ", err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
-		chromedp.Flag("disable-background-networking", true))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
-	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
 }
 
 func shoot(t *testing.T, ctx context.Context, address, file string, width int64, scheme string) {

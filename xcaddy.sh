@@ -116,12 +116,13 @@ formatted() {
 
 vet() {
 	go vet ./...
-	go vet -tags="$tags,integration" ./integration/...
+	go vet -tags="$tags,integration" ./integration/... ./module/pages
+	go vet -tags="$tags,screenshots" ./module/pages
 }
 
 lint() {
 	go run "$staticcheck" ./...
-	go run "$staticcheck" -tags "$tags,integration" ./integration/...
+	go run "$staticcheck" -tags "$tags,integration" ./integration/... ./module/pages
 }
 
 # examples adapts every example's Caddyfile.
@@ -149,7 +150,7 @@ all() {
 	part 'examples' examples
 	part 'go test -race' go test -race -timeout 10m ./...
 	printf -- '--- integration, after %d s\n' "$SECONDS"
-	AUTH_GATEWAY_BINARY=$PWD/caddy go test -tags "$tags,integration" -timeout 10m ./integration/...
+	AUTH_GATEWAY_BINARY=$PWD/caddy go test -tags "$tags,integration" -timeout 10m ./module/pages ./integration/...
 }
 
 bench() {

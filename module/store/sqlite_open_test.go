@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
@@ -20,9 +21,30 @@ import (
 // filled makes a store with accounts in it, closed, and returns its path.
 func filled(t *testing.T) string {
 	t.Helper()
+	whole, err := template()
 	path := filepath.Join(t.TempDir(), "store.db")
-	s := open(t, path)
-	err := s.Update(t.Context(), func(tx store.Tx) error {
+	if err == nil {
+		err = os.WriteFile(path, whole, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// template is the file of a store with 300 accounts, made once.
+var template = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "store")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "store.db")
+	s, err := store.OpenSQLite(background, path)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Update(background, func(tx store.Tx) error {
 		for range 300 {
 			if err := tx.CreateAccount(anyone()); err != nil {
 				return err
@@ -31,10 +53,10 @@ func filled(t *testing.T) string {
 		return nil
 	})
 	if err := errors.Join(err, s.Close()); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	return path
-}
+	return os.ReadFile(path)
+})
 
 func anyone() store.Account {
 	id := store.NewID()

@@ -25,12 +25,15 @@ var (
 
 // Store is a database. All its methods may be called at once.
 type Store interface {
-	// View runs fn with a consistent, read-only view.
+	// View runs fn with a consistent, read-only view. Writing in it is
+	// ErrReadOnly.
 	View(ctx context.Context, fn func(Tx) error) error
 
 	// Update runs fn in a transaction that is kept only if fn returns nil.
 	// When Update returns nil, what fn wrote survives kill -9. fn may run
-	// more than once and must have no other effects.
+	// more than once and must have no other effects; it must not call
+	// Update. A fault of the database inside fn ends the transaction, even
+	// if fn overlooks it. Errors of fn are returned as they are.
 	Update(ctx context.Context, fn func(Tx) error) error
 
 	// Subscribe has fn called after every Update of any process on this
@@ -42,7 +45,10 @@ type Store interface {
 	Ping(ctx context.Context) error
 
 	// Prune deletes what has expired: flows, sessions, one-time links, used
-	// states, idle counters, and audit rows older than auditBefore.
+	// states, counters idle for 48 hours, and audit rows older than
+	// auditBefore. Sessions are kept for ten minutes more, since SeenAt is
+	// written late: that a row is there does not mean that it is valid. It
+	// also bounds the tables that strangers can make grow.
 	Prune(ctx context.Context, now, auditBefore time.Time) error
 
 	// Close releases the database.

@@ -260,6 +260,10 @@ func testPrune(t *testing.T, s store.Store) {
 			session("never idle", now.Add(-9*time.Hour), 0, now.Add(day)),
 			session("live", now.Add(-time.Hour), 8*time.Hour, now.Add(day)),
 			tx.SawSession(hash("idle but seen since"), now.Add(-time.Minute)),
+			session("seen since and idle again", now.Add(-20*time.Hour), 8*time.Hour, now.Add(day)),
+			tx.SawSession(hash("seen since and idle again"), now.Add(-9*time.Hour)),
+			session("seen since but expired", now.Add(-20*time.Hour), 8*time.Hour, now.Add(-time.Hour)),
+			tx.SawSession(hash("seen since but expired"), now.Add(-2*time.Hour)),
 			tx.CreateOneTimeLink(newLink("live", a.ID)),
 			state("expired", now), state("live", now.Add(time.Second)),
 			counter("idle", now.Add(-48*time.Hour-time.Second)), counter("live", now.Add(-47*time.Hour)),
@@ -279,7 +283,10 @@ func testPrune(t *testing.T, s store.Store) {
 				t.Errorf("state %s: %t, %v", name, first, err)
 			}
 		}
-		for name, there := range map[string]bool{"expired": false, "idle": false, "idle but seen since": true, "never idle": true, "live": true} {
+		for name, there := range map[string]bool{
+			"expired": false, "idle": false, "seen since and idle again": false, "seen since but expired": false,
+			"idle but seen since": true, "never idle": true, "live": true,
+		} {
 			if _, err := tx.Session(hash(name)); (err == nil) != there {
 				t.Errorf("session %s: %v", name, err)
 			}

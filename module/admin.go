@@ -165,7 +165,7 @@ func apiError(err error) error {
 	case errors.Is(err, account.ErrLastAdministrator):
 		return answer(http.StatusConflict, account.ErrLastAdministrator.Error()+", or do it all the same with --force")
 	case errors.Is(err, account.ErrSuspended):
-		return answer(http.StatusConflict, account.ErrSuspended.Error())
+		return answer(http.StatusConflict, account.ErrSuspended.Error()+", with `caddy auth-gateway user resume`")
 	case errors.Is(err, store.ErrNotFound):
 		return answer(http.StatusNotFound, "the account has been removed meanwhile")
 	}

@@ -65,7 +65,7 @@ func reach(f reachFlags, notes io.Writer) (actor, error) {
 	}
 
 	adminOff := f.address == "" && hasAdminOff(loaded)
-	where := "its admin endpoint is off"
+	where := "Caddy's admin endpoint is off"
 	if !adminOff {
 		address, err := caddycmd.DetermineAdminAPIAddress(f.address, loaded, f.config, f.adapter)
 		if err != nil {
@@ -82,17 +82,17 @@ func reach(f reachFlags, notes io.Writer) (actor, error) {
 		where = "no Caddy answers at " + address
 		if f.config == "" {
 			return nil, fmt.Errorf("%s: start Caddy, or name its admin endpoint with --address; "+
-				"before it has ever run, name its configuration with --config", where)
+				"where Caddy is stopped or has never run, name its configuration with --config", where)
 		}
 	}
 	own, err := openOwn(loaded)
 	if errors.Is(err, store.ErrInUse) {
 		if adminOff {
-			return nil, fmt.Errorf("Caddy seems to run, and its admin endpoint is off, so it cannot be asked (%w): "+
-				"put `admin unix//run/caddy/admin.sock` in place of `admin off` into its global options, or stop Caddy for a moment", err)
+			return nil, fmt.Errorf("Caddy seems to run with its admin endpoint off, so it cannot be asked: "+
+				"put `admin unix//run/caddy/admin.sock` in place of `admin off` and restart it, or stop it for a moment (%w)", err)
 		}
-		return nil, fmt.Errorf("%s, and yet a process uses the store (%w): if that is Caddy, name its admin endpoint with --address; "+
-			"if its admin endpoint is off, turn it on, for example with `admin unix//run/caddy/admin.sock`, or stop Caddy for a moment", where, err)
+		return nil, fmt.Errorf("%s, and yet a process uses the store: if that is Caddy, name its admin endpoint with --address; "+
+			"if it runs with `admin off`, put `admin unix//run/caddy/admin.sock` in its place and restart it, or stop it for a moment (%w)", where, err)
 	}
 	if err != nil {
 		return nil, err

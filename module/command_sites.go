@@ -246,13 +246,9 @@ func (c configuration) opens(audience string, role identity.Role) bool {
 	return false
 }
 
-// isLoopbackHost reports whether a host is only reached from the machine
-// itself.
+// isLoopbackHost reports whether a host is the machine itself: only then may it
+// be plain HTTP.
 func isLoopbackHost(host string) bool {
-	host = strings.ToLower(host)
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && ip.IsLoopback()
+	_, err := policy.ParseOrigin("http://" + net.JoinHostPort(host, "1"))
+	return err == nil
 }

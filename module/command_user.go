@@ -113,7 +113,7 @@ func addUser(e *errand) error {
 	if isSet(e.cmd, "password-stdin") {
 		if e.overNetwork() {
 			return fmt.Errorf("--password-stdin: the password would go to another machine where anyone on the way can read it: " +
-				"run the command on the machine that Caddy runs on, or leave the flag out and hand on the one-time link")
+				"run the command on the machine that Caddy runs on, or through a tunnel to it")
 		}
 		if config := given(e.cmd, "config"); config != nil && *config == "-" {
 			return fmt.Errorf("--password-stdin and --config - both read the standard input: put the configuration into a file")

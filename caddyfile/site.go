@@ -28,14 +28,19 @@ func checkSite(h httpcaddyfile.Helper) error {
 	if !ok {
 		return nil
 	}
-	gates := gatesIn(new(block), site.Segments, nil)
+	segments := site.Segments
+	if site.IsNamedRoute {
+		// Caddy keeps these in one piece, braces included.
+		segments = inner(slices.Concat(segments...))
+	}
+	gates := gatesIn(new(block), segments, nil)
 	for i, second := range gates {
 		for _, first := range gates[:i] {
-			inner, outer := second.blocks, first.blocks
-			if len(inner) < len(outer) {
-				inner, outer = outer, inner
+			long, short := second.blocks, first.blocks
+			if len(long) < len(short) {
+				long, short = short, long
 			}
-			if inner[len(outer)-1] == outer[len(outer)-1] {
+			if long[len(short)-1] == short[len(short)-1] {
 				return errAt(second.token, "a second auth_gateway in one block: the first, at %s:%d, guards everything in it; "+
 					"write `audience <name> <path>...` there for paths of other people", first.token.File, first.token.Line)
 			}
@@ -53,17 +58,21 @@ func gatesIn(here *block, segments []caddyfile.Segment, around []*block) (gates 
 		case directive == name:
 			gates = append(gates, gate{segment[0], blocks})
 		case slices.Contains(containers, directive):
-			d := caddyfile.NewDispenser(segment)
-			d.Next()
-			d.RemainingArgs()
-			var parts []caddyfile.Segment
-			for nesting := d.Nesting(); d.NextBlock(nesting); {
-				parts = append(parts, d.NextSegment())
-			}
-			gates = append(gates, gatesIn(new(block), parts, blocks)...)
+			gates = append(gates, gatesIn(new(block), inner(segment), blocks)...)
 		}
 	}
 	return gates
+}
+
+// inner returns the segments in the block that a segment opens.
+func inner(segment caddyfile.Segment) (segments []caddyfile.Segment) {
+	d := caddyfile.NewDispenser(segment)
+	d.Next()
+	d.RemainingArgs()
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		segments = append(segments, d.NextSegment())
+	}
+	return segments
 }
 
 // siteBlock returns the site, or named route, that a directive stands in.

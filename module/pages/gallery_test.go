@@ -71,8 +71,8 @@ func gallery() []sample {
 	enroll.Message = Message{Kind: WrongPasscode}
 	add("enroll-wrong_passcode", "", enroll)
 	codes := []string{
-		"k7wq-9dxm-2hfa", "p3te-v8nc-6yjr", "b5sg-4mzk-x2wd", "h9qf-c7pa-3nve", "t6jy-r2xb-8ksm",
-		"w4dh-z5ge-9fqc", "n8va-k3mt-7pxr", "c2yb-j6sw-5hdz", "x9ep-f4qk-6gtn", "m7rc-8vja-2bwy",
+		"k7wq-9dxm-2hfa-mq4t", "p3te-v8nc-6yjr-x2wd", "b5sg-4mzk-x2wd-7pxr", "h9qf-c7pa-3nve-8ksm", "t6jy-r2xb-8ksm-2hfa",
+		"w4dh-z5ge-9fqc-6yjr", "n8va-k3mt-7pxr-5hdz", "c2yb-j6sw-5hdz-3nve", "x9ep-f4qk-6gtn-9fqc", "m7rc-8vja-2bwy-6gtn",
 	}
 	add("recovery-codes", "", RecoveryCodes{Codes: codes, Email: "alice@example.test", Continue: "/reports?year=2026", Step: 2, Steps: 2})
 	add("recovery-codes-again", "", RecoveryCodes{Codes: codes, Email: "alice@example.test"})

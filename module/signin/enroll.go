@@ -13,12 +13,12 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
-// The wizard's steps: the password that was given, the app, the recovery codes.
+// The wizard's steps: the app, the recovery codes.
 const (
-	enrollSteps   = 3
-	enrollApp     = 2
-	enrollCodes   = 3
-	enrollHowLong = "password and new second factor app"
+	enrollSteps = 2
+	enrollApp   = 1
+	enrollCodes = 2
+	enrollHow   = "password and new second factor app"
 )
 
 // showEnrollment answers GET /enroll.
@@ -72,7 +72,7 @@ func (x *exchange) takeEnrollment() {
 	o := x.opening(found)
 	event := store.Event{
 		Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID,
-		Address: x.address(), How: enrollHowLong,
+		Address: x.address(), How: enrollHow,
 	}
 	enrolled := event
 	enrolled.Action, enrolled.How = "second-factor.enroll", "app"

@@ -90,6 +90,7 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 	way := door.WayIn(x.visit.Client)
 	page.ReturnTo = returnTo
 	page.Password = way.Password
+	page.Reset = way.Password && door.PasswordChange()
 	page.Flow = x.devices.tokenOf(x.devices.meet(x))
 	for _, button := range way.Buttons {
 		page.Buttons = append(page.Buttons, pages.Button{

@@ -88,7 +88,7 @@ func reach(f reachFlags, notes io.Writer) (actor, error) {
 	own, err := openOwn(loaded)
 	if errors.Is(err, store.ErrInUse) {
 		if adminOff {
-			return nil, fmt.Errorf("Caddy seems to run with its admin endpoint off, so it cannot be asked: "+
+			return nil, fmt.Errorf("the store is in use, presumably by Caddy, and its admin endpoint is off, so it cannot be asked: "+
 				"put `admin unix//run/caddy/admin.sock` in place of `admin off` and restart it, or stop it for a moment (%w)", err)
 		}
 		return nil, fmt.Errorf("%s, and yet a process uses the store: if that is Caddy, name its admin endpoint with --address; "+

@@ -5,6 +5,8 @@ package integration
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -313,4 +315,63 @@ func TestRequiredLater(t *testing.T) {
 	}
 	c.Submit(step.Form("passcode").Set("passcode", app.Code())).Want(http.StatusSeeOther)
 	g.wantIn(t, c, alice)
+}
+
+// Fields of the later steps that nobody would fill in like that.
+func TestMalformedSteps(t *testing.T) {
+	t.Parallel()
+	g := start(t, required, "")
+	g.AddUser(alice)
+	g.AddUser(carol)
+	app, _ := g.enroll(t, g.Browser(), alice)
+	code := app.Code()
+	link := g.ResetPassword(alice)
+	for name, change := range map[string]func(url.Values){
+		"nothing":           func(v url.Values) { clear(v) },
+		"code twice":        func(v url.Values) { v["passcode"] = []string{code, "000000"} },
+		"over-long code":    func(v url.Values) { v.Set("passcode", strings.Repeat("1", 100000)) },
+		"full-width digits": func(v url.Values) { v.Set("passcode", "０００００1") },
+		"invalid UTF-8":     func(v url.Values) { v.Set("passcode", "\xff\xfe\x00") },
+		"another flow":      func(v url.Values) { v.Set("flow", strings.Repeat("A", 43)) },
+		"flow twice":        func(v url.Values) { v.Set("passcode", "000000"); v.Add("flow", "another") },
+		"an unknown method": func(v url.Values) { v.Set("method", "carrier pigeon"); v.Set("passcode", "000000") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g.For(t)
+			for path, email := range map[string]string{"/auth-gateway/passcode": alice, "/auth-gateway/enroll": carol} {
+				b := g.Browser()
+				page := b.SignIn("/private", email, harness.Password)
+				if page.URL.Path != path {
+					t.Fatalf("at %s instead of %s", page.URL.Path, path)
+				}
+				form := page.Form("passcode")
+				form.Values.Set("passcode", "000000")
+				change(form.Values)
+				if page := b.Submit(form); page.Status != http.StatusSeeOther && (page.Status < 400 || page.Status > 429) {
+					t.Errorf("%s: %v", path, page)
+				}
+				g.wantOut(t, b)
+			}
+		})
+	}
+	for name, values := range map[string]url.Values{
+		"another token":   {"token": {strings.Repeat("A", 43)}, "password": {"quite another long password"}},
+		"token twice":     {"token": {link.Query().Get("token"), "x"}, "password": {"quite another long password"}},
+		"over-long token": {"token": {strings.Repeat("A", 100000)}, "password": {"quite another long password"}},
+		"password twice":  {"token": {link.Query().Get("token")}, "password": {"quite another long password", "and yet another one"}},
+	} {
+		t.Run("reset, "+name, func(t *testing.T) {
+			g.For(t)
+			b := g.Browser()
+			if page := b.Post("/auth-gateway/reset", values); page.Status < 400 || page.Status > 429 {
+				t.Errorf("%v", page)
+			}
+			g.wantOut(t, b)
+		})
+	}
+	g.Must("user", "unlock", alice)
+	step := g.askedForPasscode(t, g.Browser(), alice) // the password is what it was
+	if !step.HasForm("passcode") {
+		t.Errorf("%v", step)
+	}
 }

@@ -3,11 +3,14 @@
 package integration
 
 import (
+	"database/sql"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite"
 
 	"github.com/auth-gateway/caddy-auth-gateway/integration/harness"
 )
@@ -121,15 +124,35 @@ func TestSecondProcess(t *testing.T) {
 	second.wantIn(t, second.signedIn(t, alice), alice)
 }
 
-// A store that goes away: nobody is let in anew, everything says so.
-func TestStoreGoesAway(t *testing.T) {
+// Rule 25: while the store cannot be written, nobody is let in anew and each
+// answer says so; who is in stays in; and it recovers by itself.
+func TestStoreAtFault(t *testing.T) {
 	t.Parallel()
 	g := start(t, ownStore, "")
 	g.AddUser(alice)
 	b := g.signedIn(t, alice)
-	stolen := g.Browser()
-	stolen.SetCookies(&http.Cookie{Name: "auth_gateway", Value: "made-up"})
-	g.wantOut(t, stolen)
+	g.wantIn(t, b, alice)
+
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(g.Dir, "people.db")+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := g.Browser()
+	page := c.SignIn("/private", alice, harness.Password)
+	if page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" || page.ID("error-id") == "" {
+		t.Errorf("%v", page)
+	}
+	g.wantOut(t, c)
+	g.wantIn(t, b, alice)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	g.wantIn(t, g.signedIn(t, alice), alice)
 	g.wantIn(t, b, alice)
 }
 

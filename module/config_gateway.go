@@ -133,7 +133,7 @@ func (g *Gateway) checkPaths(wrong *mistake.List) {
 	}
 	for i, text := range g.Public {
 		pattern("public", i, text)
-		if text == "*" || text == "/*" {
+		if (text == "*" || text == "/*") && len(g.AudiencePaths) == 0 {
 			wrong.AddItemf("public", i, "%s would let everyone in everywhere: leave auth_gateway out instead, or name the paths that are public", text)
 		}
 		if said := folded[strings.ToLower(text)]; said != "" {

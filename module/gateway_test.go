@@ -281,6 +281,30 @@ func TestPathsThatCanBeReadTwoWays(t *testing.T) {
 	}
 }
 
+func TestTheMoreParticularPatternDecides(t *testing.T) {
+	g := newGate(t, &App{Audiences: map[string]*policy.Audience{"team": {}, "staff": {}}}, &Gateway{
+		Audience:      "team",
+		AudiencePaths: map[string]string{"/docs/internal/*": "staff", "/shop/*": "staff"},
+		Public:        []string{"/docs/*", "/shop/window", "/DOCS/INTERNAL/x"},
+	})
+	for path, public := range map[string]bool{
+		"/docs/":             true,
+		"/docs/a":            true,
+		"/docs/internal/a":   false,
+		"/docs/INTERNAL/a":   false,
+		"/shop/a":            false,
+		"/shop/window":       true,
+		"/shop/Window":       false,
+		"/DOCS/INTERNAL/x":   true,
+		"/docs/internal/x":   false,
+		"/docs/internalaffa": true,
+	} {
+		if _, received := g.serve(t, request("GET", path, nil)); (received != nil) != public {
+			t.Errorf("%s: public %v, want %v", path, received != nil, public)
+		}
+	}
+}
+
 func TestOwnAddressesNeverReachTheApp(t *testing.T) {
 	g := newGate(t, &App{}, &Gateway{Public: []string{"/auth*"}})
 	cookie := g.signIn(t)

@@ -17,8 +17,8 @@ import (
 type rules struct {
 	site    *policy.Site
 	main    *policy.Door
-	byPath  *policy.Patterns[*policy.Door]
-	publics *policy.Patterns[struct{}]
+	byPath  *policy.Patterns[belonging]
+	publics *policy.Patterns[int] // how particular each is
 	apis    *policy.Patterns[struct{}]
 	access  *policy.Access
 	headers *identity.Headers
@@ -27,20 +27,40 @@ type rules struct {
 	log     *zap.Logger
 }
 
+// belonging says to whose audience the paths of a pattern belong.
+type belonging struct {
+	door       *policy.Door
+	particular int
+}
+
+// particular orders patterns: the longer one is more particular, and a whole
+// path more than a prefix of it.
+func particular(pattern string) int {
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		return 2 * len(prefix)
+	}
+	return 2*len(pattern) + 1
+}
+
 func (g *Gateway) newRules() (r rules, err error) {
 	r.log = g.app.log
 	r.main = g.app.doors[g.Audience]
-	doors := make(map[string]*policy.Door, len(g.AudiencePaths))
+	belongings := make(map[string]belonging, len(g.AudiencePaths))
 	r.ranged = r.main.Ranged()
 	for pattern, name := range g.AudiencePaths {
-		doors[pattern] = g.app.doors[name]
-		r.ranged = r.ranged || doors[pattern].Ranged()
+		door := g.app.doors[name]
+		belongings[pattern] = belonging{door, particular(pattern)}
+		r.ranged = r.ranged || door.Ranged()
 		r.several = r.several || name != g.Audience
 	}
-	if r.byPath, err = policy.NewPatterns(doors, true); err != nil {
+	if r.byPath, err = policy.NewPatterns(belongings, true); err != nil {
 		return r, fmt.Errorf("audience: %w", err)
 	}
-	if r.publics, err = policy.NewPatterns(set(g.Public), false); err != nil {
+	publics := make(map[string]int, len(g.Public))
+	for _, pattern := range g.Public {
+		publics[pattern] = particular(pattern)
+	}
+	if r.publics, err = policy.NewPatterns(publics, false); err != nil {
 		return r, fmt.Errorf("public: %w", err)
 	}
 	if r.apis, err = policy.NewPatterns(set(g.API), true); err != nil {
@@ -60,15 +80,21 @@ func (g *Gateway) newRules() (r rules, err error) {
 
 // door is the door of the audience that a path belongs to.
 func (r *rules) door(path string) *policy.Door {
-	if door, ok := r.byPath.Match(path); ok {
-		return door
+	if owner, ok := r.byPath.Match(path); ok {
+		return owner.door
 	}
 	return r.main
 }
 
+// isPublic reports whether a path needs no sign-in: a pattern says so, and none
+// that is more particular says whose it is.
 func (r *rules) isPublic(path string) bool {
-	_, ok := r.publics.Match(path)
-	return ok
+	public, ok := r.publics.Match(path)
+	if !ok {
+		return false
+	}
+	owner, owned := r.byPath.Match(path)
+	return !owned || public > owner.particular
 }
 
 func (r *rules) isAPI(path string) bool {

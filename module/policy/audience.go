@@ -144,11 +144,11 @@ func (a Audience) Validate() (wrong mistake.List) {
 	wrong.Repeated("roles", a.Roles)
 
 	idle, lifetime := time.Duration(a.IdleTimeout), time.Duration(a.SessionLifetime)
-	if idle < 0 || idle > 0 && idle < time.Minute {
-		wrong.Addf("idle_timeout", "%s is too short: people would be signed out while they read; use 1m or more", length(idle))
+	if idle < 0 || idle > 0 && idle < time.Second {
+		wrong.Addf("idle_timeout", "%s is too short: use 1s or more", length(idle))
 	}
-	if lifetime < 0 || lifetime > 0 && lifetime < time.Minute {
-		wrong.Addf("session_lifetime", "%s is too short: use 1m or more", length(lifetime))
+	if lifetime < 0 || lifetime > 0 && lifetime < time.Second {
+		wrong.Addf("session_lifetime", "%s is too short: use 1s or more", length(lifetime))
 	}
 	if lifetime > MaxSessionLifetime {
 		wrong.Addf("session_lifetime", "%s is longer than browsers keep a cookie: use 400d or less", length(lifetime))

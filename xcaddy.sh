@@ -129,7 +129,7 @@ lint() {
 examples() {
 	local file
 	for file in examples/*/Caddyfile; do
-		(cd "$(dirname "$file")" && "$OLDPWD/caddy" adapt --config Caddyfile --validate >/dev/null) ||
+		(cd "$(dirname "$file")" && "$OLDPWD/caddy" adapt --config Caddyfile >/dev/null) ||
 			fail "$file does not adapt"
 	done
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -69,15 +70,23 @@ func ReadCookie(header http.Header, fullName string) string {
 	return found
 }
 
+// maxNames is how many names CookieNames lists: more than a browser ever holds
+// of ours.
+const maxNames = 32
+
 // CookieNames lists the names of the gateway's cookies in the request that
-// begin with prefix, a full name.
+// begin with prefix, a full name: each once, and no more than a browser ever
+// holds, because what is done for each of them costs a look at all.
 func CookieNames(header http.Header, prefix string) []string {
 	var names []string
 	for _, line := range header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
-			if strings.HasPrefix(name, prefix) {
-				names = append(names, name)
+			if !strings.HasPrefix(name, prefix) || slices.Contains(names, name) {
+				continue
+			}
+			if names = append(names, name); len(names) == maxNames {
+				return names
 			}
 		}
 	}

@@ -109,7 +109,7 @@ type Beginning struct {
 }
 
 // ErrEpoch means that the account changed while somebody was signing in: its
-// password or factor is another by now, or it was suspended.
+// password or factor is another by now, or it was suspended or removed.
 var ErrEpoch = errors.New("the account changed while signing in")
 
 // Begin writes a new session and returns the token for its cookie, to be
@@ -117,6 +117,9 @@ var ErrEpoch = errors.New("the account changed while signing in")
 // ends in the same transaction.
 func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 	account, err := tx.Account(b.AccountID)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", ErrEpoch
+	}
 	if err != nil {
 		return "", fmt.Errorf("beginning a session: %w", err)
 	}
@@ -144,7 +147,7 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		IdleTimeout:    lifetimes.Idle,
 		ExpiresAt:      b.SignedInAt.Add(lifetimes.Absolute),
 		Address:        b.Address,
-		Browser:        b.Browser[:min(len(b.Browser), 256)],
+		Browser:        strings.ToValidUTF8(b.Browser[:min(len(b.Browser), 256)], ""),
 	})
 	if err != nil {
 		return "", fmt.Errorf("beginning a session: %w", err)

@@ -35,6 +35,7 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 	var a arrival
 	path := policy.ReadPath(original.URL.EscapedPath(), original.URL.Path)
 	a.original, a.path = original.RequestURI, path.Clean
+	a.own = a.path == answer.Root || strings.HasPrefix(a.path, answer.Root+"/")
 
 	var err error
 	if a.origin, err = g.rules.site.Origin(siteArrival(r)); err != nil {
@@ -46,7 +47,6 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 	case r.Method == http.MethodTrace, r.Method == http.MethodConnect && !isUpgrade(r):
 		return a, &answer.Refusal{Kind: pages.MethodNotAllowed, Cause: fmt.Errorf("the method is %s", r.Method)}
 	}
-	a.own = a.path == answer.Root || strings.HasPrefix(a.path, answer.Root+"/")
 	if path.Ambiguous && (a.own || g.rules.several) {
 		return a, &answer.Refusal{Kind: pages.AmbiguousPath, Cause: errors.New("the path can be read in more than one way")}
 	}
@@ -131,10 +131,11 @@ func isUsual(method string) bool {
 }
 
 // keepQueryFromLog keeps the access log from writing the query of one of our
-// own addresses: it may hold a provider's code or the token of a link. What
-// happened there is in the audit trail.
-func keepQueryFromLog(r *http.Request) {
-	if r.URL.RawQuery != "" {
+// own addresses, whether it was asked for or is where the answer leads: it may
+// hold a provider's code or the token of a link. What happened there is in the
+// audit trail.
+func keepQueryFromLog(w http.ResponseWriter, r *http.Request, a arrival) {
+	if strings.Contains(a.original, "?") || r.URL.RawQuery != "" || strings.Contains(w.Header().Get("Location"), "?") {
 		caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	}
 }

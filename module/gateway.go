@@ -132,11 +132,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	g.rules.headers.Strip(r)
 
 	a, refusal := g.arrive(r)
+	if a.own {
+		return g.converse(w, r, a, refusal)
+	}
 	if refusal != nil {
 		return g.refuse(w, r, a, *refusal)
-	}
-	if a.own {
-		return g.converse(w, r, a)
 	}
 	if a.public {
 		session.StripCookies(r.Header)
@@ -161,6 +161,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			Kind:   pages.NotAllowed,
 			Cause:  errors.New("an allow or deny rule of the site keeps the account out"),
 			Detail: pages.Detail{Email: live.Account.Attributes.Email},
+			Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: s.conversation.FormToken(w, r, g.visit(r, a))},
 		})
 	}
 	if isUpgrade(r) && !g.fromHere(r, a) {
@@ -178,8 +179,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 // converse answers at the gateway's own addresses. None of them ever reaches
 // the app.
-func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival) error {
-	keepQueryFromLog(r)
+func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, refusal *answer.Refusal) error {
+	defer keepQueryFromLog(w, r, a)
+	if refusal != nil {
+		return g.refuse(w, r, a, *refusal)
+	}
 	s, err := g.app.serving(r.Context())
 	if err != nil {
 		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})

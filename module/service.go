@@ -26,7 +26,8 @@ type service struct {
 	profile      *profile.Pages
 	providers    []*sso.Provider
 
-	stop context.CancelFunc
+	stop     context.CancelFunc
+	resealed chan struct{} // closed when nothing is sealed anew any more
 }
 
 // newService puts a service together.
@@ -80,16 +81,20 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Clock:     time.Now,
 	})
 	s.profile = profile.New(profile.Config{
-		Store:    a.engine.store,
-		Sessions: keeper,
-		Pages:    a.answers.Pages,
-		Answers:  a.answers,
-		Doors:    a.doors,
-		Labels:   labels(providers),
+		Store:     a.engine.store,
+		Sessions:  keeper,
+		Pages:     a.answers.Pages,
+		Answers:   a.answers,
+		Doors:     a.doors,
+		Labels:    labels(providers),
+		FormToken: s.conversation.FormToken,
 	})
 	background, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	go a.reseal(background, ring)
+	s.stop, s.resealed = stop, make(chan struct{})
+	go func() {
+		defer close(s.resealed)
+		a.reseal(background, ring)
+	}()
 	return s, nil
 }
 
@@ -116,6 +121,7 @@ func (a *App) reseal(ctx context.Context, ring *secret.Ring) {
 // close ends what newService began.
 func (s *service) close() error {
 	s.stop()
+	<-s.resealed // the store may close next
 	for _, provider := range s.providers {
 		_ = provider.Close() // closes idle connections, nothing can fail that matters now
 	}

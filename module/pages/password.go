@@ -1,9 +1,12 @@
 package pages
 
-// SetPassword sets a password with a one-time link. It posts token and
-// password to /auth-gateway/reset.
+// SetPassword sets a password with a one-time link. It posts token,
+// password and flow to /auth-gateway/reset.
 type SetPassword struct {
 	Token string
+
+	// Flow is the hidden field of that name; "" leaves it out.
+	Flow string
 
 	// Email is the account, shown and told to password managers, not posted.
 	Email string

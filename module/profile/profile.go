@@ -20,6 +20,9 @@ type Config struct {
 	Doors    map[string]*policy.Door // by the name of the audience
 	// Labels are what people call the SSO configs, by name.
 	Labels map[string]string
+	// FormToken returns the hidden flow of forms that belong to no sign-in
+	// under way, see signin.Conversation.
+	FormToken func(http.ResponseWriter, *http.Request, policy.Visit) string
 }
 
 // Pages answers below answer.Account, on every site of a configuration.
@@ -54,6 +57,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, path string, v
 		p.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
 		return
 	}
+	page.Flow = p.FormToken(w, r, visit)
 	p.Pages.KeepLanguage(w, r, visit.Secure)
 	p.Pages.Write(w, http.StatusOK, pages.View{
 		Host:     visit.Host,

@@ -4,6 +4,7 @@
 package signin
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -84,6 +85,11 @@ type exchange struct {
 // ServeHTTP answers a request below answer.Root. path is the canonical path.
 func (c *Conversation) ServeHTTP(w http.ResponseWriter, r *http.Request, path string, visit policy.Visit, site Site) {
 	x := &exchange{Conversation: c, w: w, r: r, visit: visit, site: site}
+	if path == answer.Logo {
+		// The one answer that may be kept, so it sets no cookie.
+		c.logo.ServeHTTP(w, r)
+		return
+	}
 	c.Pages.KeepLanguage(w, r, visit.Secure)
 	if visit.Forgeable && site.Ranged && decidesByAddress(path) {
 		x.refuse(answer.Refusal{
@@ -106,8 +112,6 @@ func (c *Conversation) ServeHTTP(w http.ResponseWriter, r *http.Request, path st
 		x.methods(x.showReset, x.takeNewPassword)
 	case answer.WhoAmI:
 		x.methods(x.whoami, nil)
-	case answer.Logo:
-		c.logo.ServeHTTP(w, r)
 	default:
 		if name, ok := cutAround(path, answer.SSO, "/start"); ok {
 			x.methods(func() { x.startProvider(name) }, nil)
@@ -191,5 +195,10 @@ func (x *exchange) refuse(refusal answer.Refusal) {
 
 // storeFault closes the gate because the store, or what leads to it, failed.
 func (x *exchange) storeFault(err error) {
+	if errors.Is(err, context.Canceled) && x.r.Context().Err() != nil {
+		// Nobody is there to be answered, and the store did nothing wrong.
+		x.w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	x.refuse(answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
 }

@@ -6,9 +6,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 )
@@ -84,8 +86,18 @@ func (d deviceCookies) set(x *exchange, device *account.Device, lifetime time.Du
 	session.SetCookie(x.w, session.DeviceCookieName, text, x.visit.Secure, lifetime)
 }
 
-// formToken is the hidden flow of forms that stand before any flow. It is
-// bound to the browser; "" without its cookie.
+// FormToken returns the hidden flow of forms that belong to no sign-in under
+// way, and gives the browser the cookie that it is bound to if it has none.
+// Call it before the answer is written, once.
+func (c *Conversation) FormToken(w http.ResponseWriter, r *http.Request, visit policy.Visit) string {
+	x := &exchange{Conversation: c, w: w, r: r, visit: visit}
+	return x.formToken()
+}
+
+func (x *exchange) formToken() string { return x.devices.tokenOf(x.devices.meet(x)) }
+
+// formToken is the token of the browser that sends a form; "" without its
+// cookie.
 func (d deviceCookies) formToken(x *exchange) string {
 	if device := d.read(x); device != nil {
 		return d.tokenOf(device)

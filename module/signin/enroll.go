@@ -1,9 +1,10 @@
 package signin
 
 import (
-	"errors"
 	"fmt"
 	"strings"
+
+	"go.uber.org/zap"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
@@ -93,12 +94,13 @@ func (x *exchange) takeEnrollment() {
 				return errNoFlow
 			}
 			o.account = enrolledAccount
-			if !o.mustChange {
-				if token, err = x.beginSession(tx, o, x.Clock()); err != nil {
-					return err
-				}
+			if err := x.Trail.Within(tx, enrolled); err != nil || o.mustChange {
+				return err
 			}
-			return errors.Join(x.Trail.Within(tx, enrolled), x.Trail.Within(tx, event))
+			if token, err = x.beginSession(tx, o, x.Clock()); err != nil {
+				return err
+			}
+			return x.Trail.Within(tx, event)
 		})
 	if err != nil {
 		x.passcodeRefused(err, found, func(status int, message pages.Message) {
@@ -110,9 +112,11 @@ func (x *exchange) takeEnrollment() {
 	x.Trail.Announce(enrolled)
 	onward := found.ReturnTo
 	if o.mustChange {
-		if onward, err = x.newPasswordAddress(found.account); err != nil {
-			x.storeFault(err)
-			return
+		// Without a link the next sign-in asks again. The codes are shown
+		// now or never.
+		if onward, err = x.newPasswordAddress(o, enrollHow); err != nil {
+			x.Answers.Log.Error("a password that is too short by now could not be changed", zap.Error(err))
+			onward = signInFor(found.ReturnTo)
 		}
 	} else {
 		x.Trail.Announce(event)

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -73,12 +74,14 @@ func newFlowID() string {
 func (f flowCookies) set(x *exchange, id string, c flowCookie) error {
 	others := f.all(x)
 	c.At = x.Clock().UnixMilli()
-	payload, err := json.Marshal(c)
-	if err != nil {
+	var payload bytes.Buffer
+	encoder := json.NewEncoder(&payload)
+	encoder.SetEscapeHTML(false) // six bytes for each & make a long address too long for a cookie
+	if err := encoder.Encode(c); err != nil {
 		return fmt.Errorf("sealing a flow: %w", err)
 	}
 	name := session.FlowCookiePrefix + id
-	text, err := f.cookies.Encode(name, payload, x.Clock())
+	text, err := f.cookies.Encode(name, payload.Bytes(), x.Clock())
 	if err != nil {
 		return fmt.Errorf("sealing a flow: %w", err)
 	}

@@ -58,13 +58,21 @@ func (x *exchange) takePasscode() {
 		if ended, err := tx.EndFlow(found.ID); err != nil || !ended {
 			return errors.Join(errNoFlow, err)
 		}
+		if found.Session != nil {
+			// Somebody may have signed out since the flow was opened.
+			if _, err := tx.Session(found.Session); errors.Is(err, store.ErrNotFound) {
+				return errNoFlow
+			} else if err != nil {
+				return err
+			}
+		}
+		event.How = "password and passcode " + how
 		if o.mustChange {
 			return nil
 		}
 		if token, err = x.beginSession(tx, o, x.Clock()); err != nil {
 			return err
 		}
-		event.How = "password and passcode " + how
 		return x.Trail.Within(tx, event)
 	})
 	if err != nil {
@@ -76,7 +84,7 @@ func (x *exchange) takePasscode() {
 	}
 	x.flows.clear(x, found.id)
 	if o.mustChange {
-		x.askNewPassword(found.account)
+		x.askNewPassword(o, event.How)
 		return
 	}
 	x.Trail.Announce(event)

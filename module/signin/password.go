@@ -129,7 +129,7 @@ func (x *exchange) passwordRefused(err error, email string, door *policy.Door, r
 // completePassword lets somebody in whose password is all that is asked for.
 func (x *exchange) completePassword(o opening) {
 	if o.mustChange {
-		x.askNewPassword(o.account)
+		x.askNewPassword(o, "password")
 		return
 	}
 	o.replaces = x.current()
@@ -155,10 +155,7 @@ func (x *exchange) completePassword(o opening) {
 
 // beginSession makes the session of somebody who signed in with a password.
 func (x *exchange) beginSession(tx store.Tx, o opening, secondFactorAt time.Time) (string, error) {
-	if err := tx.RecordSignIn(o.account.ID, x.Clock()); err != nil {
-		return "", fmt.Errorf("recording a sign-in: %w", err)
-	}
-	return x.Sessions.Begin(tx, session.Beginning{
+	token, err := x.Sessions.Begin(tx, session.Beginning{
 		AccountID:      o.account.ID,
 		Epoch:          o.account.Epoch,
 		Audience:       o.door.Name(),
@@ -168,6 +165,13 @@ func (x *exchange) beginSession(tx store.Tx, o opening, secondFactorAt time.Time
 		Browser:        x.r.UserAgent(),
 		Replaces:       o.replaces,
 	})
+	if err != nil {
+		return "", err
+	}
+	if err := tx.RecordSignIn(o.account.ID, x.Clock()); err != nil {
+		return "", fmt.Errorf("recording a sign-in: %w", err)
+	}
+	return token, nil
 }
 
 // current is the session that this browser has, or nil. A new one takes its

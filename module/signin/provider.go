@@ -102,6 +102,7 @@ func (x *exchange) finishProvider(name string) {
 	}
 	if x.r.Method == http.MethodHead {
 		// Something looks at the address; only the browser uses it up.
+		x.w.Header().Set("Cache-Control", "no-store")
 		x.w.WriteHeader(http.StatusNoContent)
 		return
 	}

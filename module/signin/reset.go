@@ -9,6 +9,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -33,9 +34,9 @@ func (x *exchange) showReset() {
 }
 
 func (x *exchange) writeReset(token string, owner store.Account, link store.OneTimeLink, status int, message pages.Message) {
-	x.devices.meet(x)
 	x.write(status, answer.Reset+"?token="+url.QueryEscape(token), pages.SetPassword{
 		Token:      token,
+		Flow:       x.formToken(),
 		Email:      owner.Attributes.Email,
 		MinLength:  x.minimumLength(owner),
 		Invitation: link.Purpose == store.PurposeInvitation,
@@ -117,19 +118,35 @@ func (x *exchange) linkRefused(err error) {
 
 // askNewPassword sends somebody on whose password is too short by now. They
 // have shown that it is theirs, and sign in again with the new one.
-func (x *exchange) askNewPassword(a store.Account) {
-	address, err := x.newPasswordAddress(a)
-	if err != nil {
+func (x *exchange) askNewPassword(o opening, how string) {
+	address, err := x.newPasswordAddress(o, how)
+	switch {
+	case errors.Is(err, session.ErrEpoch), errors.Is(err, account.ErrSuspended), errors.Is(err, store.ErrNotFound):
+		x.redirect(signInFor(o.returnTo))
+	case err != nil:
 		x.storeFault(err)
-		return
+	default:
+		x.redirect(address)
 	}
-	x.redirect(address)
 }
 
-func (x *exchange) newPasswordAddress(a store.Account) (string, error) {
-	token, _, err := x.People.IssueLink(x.detached(), a.ID, store.PurposeReset, nil)
+// newPasswordAddress makes a link for a new password, if the account is still
+// the one whose password was believed: with one that its owner has changed
+// since, nobody gets to set it again.
+func (x *exchange) newPasswordAddress(o opening, how string) (string, error) {
+	event := store.Event{
+		Action: "sign-in", Outcome: audit.Refused, AccountID: o.account.ID,
+		Address: x.address(), How: how, Detail: "the password has to be changed first",
+	}
+	token, _, err := x.People.IssueLink(x.detached(), o.account.ID, store.PurposeReset, func(tx store.Tx, now store.Account) error {
+		if now.Epoch != o.account.Epoch {
+			return session.ErrEpoch
+		}
+		return x.Trail.Within(tx, event)
+	})
 	if err != nil {
 		return "", fmt.Errorf("making a link for a new password: %w", err)
 	}
+	x.Trail.Announce(event)
 	return answer.Reset + "?token=" + url.QueryEscape(token), nil
 }

@@ -2,11 +2,13 @@ package signin
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
@@ -27,7 +29,7 @@ func (x *exchange) askSignOut() {
 	}
 	x.show(pages.SignOut{
 		Email: live.Account.Attributes.Email,
-		Flow:  x.devices.tokenOf(x.devices.meet(x)),
+		Flow:  x.formToken(),
 	})
 }
 
@@ -39,25 +41,45 @@ func (x *exchange) signOut() {
 		x.storeFault(err)
 		return
 	}
-	if live != nil {
-		event := store.Event{
-			Action: "sign-out", Outcome: audit.Success, AccountID: live.Account.ID, Address: x.address(),
-		}
-		err := x.Store.Update(x.detached(), func(tx store.Tx) error {
-			if _, err := tx.EndSession(live.Session.ID); err != nil {
-				return err
-			}
-			return x.Trail.Within(tx, event)
-		})
-		if err != nil {
-			x.storeFault(fmt.Errorf("ending a session: %w", err))
-			return
-		}
-		x.Trail.Announce(event)
+	flows := x.flows.all(x)
+	if err := x.end(live, flows); err != nil {
+		x.storeFault(fmt.Errorf("ending a session: %w", err))
+		return
 	}
 	session.SetCookie(x.w, session.CookieName, "", x.visit.Secure, -time.Second)
-	for _, flow := range x.flows.all(x) {
+	for _, flow := range flows {
 		x.flows.clear(x, flow.id)
 	}
 	x.redirect(answer.SignOut)
+}
+
+// end ends a session, if there is one, and the sign-ins that the browser has
+// under way, so that none of their cookies restores anything.
+func (x *exchange) end(live *session.Live, flows []flowCookie) error {
+	flows = slices.DeleteFunc(slices.Clone(flows), func(flow flowCookie) bool { return flow.Token == "" })
+	if live == nil && len(flows) == 0 {
+		return nil
+	}
+	event := store.Event{Action: "sign-out", Outcome: audit.Success, Address: x.address()}
+	var ended bool
+	err := x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
+		ended = false
+		for _, flow := range flows {
+			if _, err := tx.EndFlow(secret.TokenID(flow.Token)); err != nil {
+				return err
+			}
+		}
+		if live == nil {
+			return nil
+		}
+		event.AccountID = live.Account.ID
+		if ended, err = tx.EndSession(live.Session.ID); err != nil || !ended {
+			return err
+		}
+		return x.Trail.Within(tx, event)
+	})
+	if err == nil && ended {
+		x.Trail.Announce(event)
+	}
+	return err
 }

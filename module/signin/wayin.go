@@ -4,12 +4,18 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 )
+
+// freshSignIn is how long ago somebody may have signed in who sets up a second
+// factor. Otherwise whoever finds an open browser makes their own phone the
+// key to what the password alone does not open.
+const freshSignIn = 5 * time.Minute
 
 // showWayIn answers GET /sign-in: on to where the person was going if their
 // session opens it, to the step that is missing, straight to a provider, or
@@ -38,7 +44,7 @@ func (x *exchange) showWayIn() {
 }
 
 // goOn serves somebody who has a session. It is false if they have to sign in
-// in another way.
+// in another way, or again.
 func (x *exchange) goOn(live *session.Live, door *policy.Door, returnTo string) bool {
 	switch x.verdict(door, returnTo, live.Made()) {
 	case policy.Opens:
@@ -46,6 +52,9 @@ func (x *exchange) goOn(live *session.Live, door *policy.Door, returnTo string) 
 	case policy.NeedsPasscode:
 		x.stepUp(live, door, returnTo, stagePasscode)
 	case policy.NeedsEnrollment:
+		if x.Clock().Sub(live.Session.SignedInAt) > freshSignIn {
+			return false
+		}
 		x.stepUp(live, door, returnTo, stageEnroll)
 	case policy.NotMember:
 		x.notMember(live.Account.Attributes.Email, door)
@@ -91,7 +100,7 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 	page.ReturnTo = returnTo
 	page.Password = way.Password
 	page.Reset = way.Password && door.PasswordChange()
-	page.Flow = x.devices.tokenOf(x.devices.meet(x))
+	page.Flow = x.formToken()
 	for _, button := range way.Buttons {
 		page.Buttons = append(page.Buttons, pages.Button{
 			SSO:   button.SSO,
@@ -108,7 +117,7 @@ func (x *exchange) notMember(email string, door *policy.Door) {
 		Kind:   pages.NotAllowed,
 		Cause:  errors.New("the account's role does not belong to audience " + door.Name()),
 		Detail: pages.Detail{Email: email},
-		Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: x.devices.tokenOf(x.devices.meet(x))},
+		Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: x.formToken()},
 	})
 }
 

@@ -1,0 +1,553 @@
+package signin_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/profile"
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso/providertest"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	origin   = "https://app.example.test"
+	password = "a right long password"
+	office   = "192.0.2.7"
+	outside  = "203.0.113.9"
+)
+
+// site is a protected site with everything behind its sign-in pages.
+type site struct {
+	*testing.T
+	conversation *signin.Conversation
+	profile      *profile.Pages
+	people       *account.People
+	store        store.Store
+	doors        map[string]*policy.Door
+	providers    map[string]*signin.Provider
+	paths        map[string]string // prefix to audience; "/" is the site's own
+	logs         *observer.ObservedLogs
+
+	mu      sync.Mutex
+	now     time.Time
+	fault   func(op string) error
+	secrets map[string]string // what no log may hold, and what it is
+}
+
+// audiences is the configuration of a test.
+type audiences map[string]policy.Audience
+
+// newSite makes a site of one audience, "team", or of several: then paths say
+// whose they are.
+func newSite(t *testing.T, configured audiences, paths map[string]string, providers ...*provider) *site {
+	t.Helper()
+	core, logs := observer.New(zapcore.DebugLevel)
+	log := zap.New(core)
+	s := &site{
+		T: t, logs: logs, now: time.Now().Truncate(time.Second), secrets: map[string]string{},
+		doors: map[string]*policy.Door{}, providers: map[string]*signin.Provider{}, paths: paths,
+		fault: func(string) error { return nil },
+	}
+	if paths == nil {
+		s.paths = map[string]string{"/": "team"}
+	}
+	opened, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	s.must(err)
+	s.store = storetest.Failing(opened, func(op string) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.fault(op)
+	})
+	ring, err := secret.NewRing(strings.Repeat("s", 32))
+	s.must(err)
+	lifetimes := map[string]session.Lifetimes{}
+	for name, a := range configured {
+		var assigned []policy.Provider
+		for _, sso := range a.SSO {
+			for _, p := range providers {
+				if p.name == sso {
+					assigned = append(assigned, policy.Provider{Name: sso, Button: p.button, Ranges: p.ranges})
+				}
+			}
+		}
+		door, err := policy.NewDoor(name, a, assigned)
+		s.must(err)
+		s.doors[name] = door
+		lifetimes[name] = session.Lifetimes{Idle: door.IdleTimeout(), Absolute: door.SessionLifetime()}
+	}
+	for _, p := range providers {
+		s.providers[p.name] = p.start(s, log)
+	}
+	look, err := pages.New(pages.Brand{}, "")
+	s.must(err)
+	registry := session.NewRegistry(s.store, s.Now)
+	keeper, err := session.NewKeeper(registry, ring, lifetimes, s.Now)
+	s.must(err)
+	s.people = account.New(account.Config{
+		Store: s.store, Ring: ring, Clock: s.Now,
+		Hasher: account.NewHasher(account.NewGate(4), account.Parameters{Memory: 64, Time: 1, Threads: 1}),
+	})
+	trail := audit.New(s.store, log.Named("audit"), s.Now)
+	s.must(trail.Close()) // what is added to a closed trail is written at once
+	answers := &answer.Answers{Pages: look, Log: log}
+	s.conversation = signin.New(signin.Config{
+		Store: s.store, Ring: ring, People: s.people, Sessions: keeper, Pages: look, Trail: trail,
+		Providers: s.providers, Doors: s.doors, Answers: answers, Clock: s.Now,
+	})
+	s.profile = profile.New(profile.Config{
+		Store: s.store, Sessions: keeper, Pages: look, Answers: answers, Doors: s.doors,
+		FormToken: s.conversation.FormToken,
+	})
+	t.Cleanup(func() {
+		s.breaks(nil)
+		s.noSecretIsLogged()
+		s.must(errors.Join(registry.Close(), opened.Close()))
+	})
+	return s
+}
+
+// provider is an SSO config and the identity provider behind it.
+type provider struct {
+	*providertest.Provider
+	name, button string
+	admit        []string
+	trust        bool
+	ranges       []netip.Prefix
+}
+
+func newProvider(t *testing.T, name string) *provider {
+	return &provider{Provider: providertest.New(t), name: name, admit: []string{sso.AdmitAny}}
+}
+
+func (p *provider) start(s *site, log *zap.Logger) *signin.Provider {
+	s.Helper()
+	p.Behave(func(b *providertest.Behaviour) { b.Clock = s.Now })
+	s.hide(providertest.ClientSecret, "client secret")
+	made, err := sso.NewProvider(p.name, sso.Config{Issuer: p.Issuer(), ClientID: providertest.ClientID},
+		providertest.ClientSecret, sso.Options{Clock: s.Now, Log: log})
+	s.must(err)
+	s.Cleanup(func() { made.Close() })
+	return &signin.Provider{Provider: made, Label: p.name, Rules: account.Admission{
+		Admit: p.admit, TrustEmail: p.trust, MaxRole: identity.Agent,
+	}}
+}
+
+func (s *site) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// Now is the time that the test passes.
+func (s *site) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
+
+func (s *site) pass(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
+
+// breaks has the store fail.
+func (s *site) breaks(fault func(op string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fault == nil {
+		fault = func(string) error { return nil }
+	}
+	s.fault = fault
+}
+
+// hide notes what no log may hold.
+func (s *site) hide(secret, what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(secret) >= 6 {
+		s.secrets[secret] = what
+	}
+}
+
+// noSecretIsLogged looks for everything secret in every line and audit row.
+func (s *site) noSecretIsLogged() {
+	s.Helper()
+	var lines []string
+	for _, entry := range s.logs.All() {
+		lines = append(lines, entry.Message+fmt.Sprint(entry.ContextMap()))
+	}
+	for _, event := range s.events() {
+		event.At = time.Time{}
+		lines = append(lines, fmt.Sprintf("%+v", event))
+	}
+	for _, line := range lines {
+		for secret, what := range s.secrets {
+			if strings.Contains(line, secret) {
+				s.Errorf("the log holds a %s: %s", what, line)
+			}
+		}
+	}
+}
+
+func (s *site) events() (events []store.Event) {
+	s.Helper()
+	s.must(s.store.View(context.Background(), func(tx store.Tx) (err error) {
+		events, err = tx.Events("", 10_000)
+		return err
+	}))
+	return events
+}
+
+// audited expects the newest event, "action outcome how: detail", in the log
+// and in the store.
+func (s *site) audited(want string) {
+	s.Helper()
+	lines := s.logs.Filter(func(e observer.LoggedEntry) bool { return e.LoggerName == "audit" }).All()
+	if len(lines) == 0 {
+		s.Fatalf("the audit trail is empty, want %s", want)
+	}
+	c := lines[len(lines)-1].ContextMap()
+	text := func(key string) string { value, _ := c[key].(string); return value }
+	if got := told(text("action"), text("outcome"), text("how"), text("detail")); got != want {
+		s.Errorf("the audit log ends with %q, want %q", got, want)
+	}
+	event := s.events()[0]
+	if got := told(event.Action, event.Outcome, event.How, event.Detail); got != want {
+		s.Errorf("the audit rows end with %q, want %q", got, want)
+	}
+}
+
+func told(action, outcome, how, detail string) string {
+	text := action + " " + outcome
+	if how != "" {
+		text += " " + how
+	}
+	if detail != "" {
+		text += ": " + detail
+	}
+	return text
+}
+
+// counted returns how many events there are like that, "action outcome".
+func (s *site) counted(want string) (n int) {
+	s.Helper()
+	for _, event := range s.events() {
+		if event.Action+" "+event.Outcome == want {
+			n++
+		}
+	}
+	return n
+}
+
+// add makes an account with a password.
+func (s *site) add(email, password string) store.Account {
+	s.Helper()
+	made, err := s.people.Create(s.Context(), account.NewAccount{
+		Email: email, Role: identity.EndUser, Password: password, Rules: account.Rules{Minimum: 8},
+	}, nil)
+	s.must(err)
+	s.hide(password, "password")
+	return made
+}
+
+// app is an authenticator app.
+type app struct {
+	s   *site
+	key string
+}
+
+// enroll sets an app up and returns it with the recovery codes.
+func (s *site) enroll(a store.Account, required bool) (made app, codes []string) {
+	s.Helper()
+	sealed, err := s.people.BeginEnrollment("test/1")
+	s.must(err)
+	shown, err := s.people.ShowEnrollment(sealed, "test/1", "test", a.Attributes.Email)
+	s.must(err)
+	made = s.app(shown.Key)
+	s.must(s.people.FinishEnrollment(s.Context(), a.ID, sealed, "test/1", made.code(), required, account.From{},
+		func(_ store.Tx, made []string) error { codes = made; return nil }))
+	for _, code := range codes {
+		s.hide(code, "recovery code")
+	}
+	return made, codes
+}
+
+func (s *site) app(key string) app {
+	key = strings.ReplaceAll(key, " ", "")
+	s.hide(key, "key of an app")
+	return app{s, key}
+}
+
+// code is what the app shows next: a code counts once.
+func (a app) code() string {
+	a.s.Helper()
+	a.s.pass(30 * time.Second)
+	code, err := totp.GenerateCode(a.key, a.s.Now())
+	a.s.must(err)
+	a.s.hide(code, "passcode")
+	return code
+}
+
+// sessions returns the account's.
+func (s *site) sessions(a store.Account) (sessions []store.Session) {
+	s.Helper()
+	s.must(s.store.View(s.Context(), func(tx store.Tx) (err error) {
+		sessions, err = tx.Sessions(a.ID)
+		return err
+	}))
+	return sessions
+}
+
+// browser keeps cookies.
+type browser struct {
+	*site
+	cookies map[string]string
+	client  string
+	header  http.Header // sent with everything
+	bare    bool        // posts say nothing of where they come from
+}
+
+func (s *site) browser() *browser {
+	return &browser{site: s, cookies: map[string]string{}, client: office, header: http.Header{
+		"Accept": {"text/html"}, "User-Agent": {"Mozilla/5.0"}, "Accept-Language": {"en"},
+	}}
+}
+
+// copy is another browser into which somebody has copied the cookies.
+func (b *browser) copy() *browser {
+	made := *b
+	made.cookies, made.header = maps.Clone(b.cookies), b.header.Clone()
+	return &made
+}
+
+// reply is an answer.
+type reply struct {
+	*browser
+	status   int
+	header   http.Header
+	location string
+	body     string
+}
+
+func (b *browser) get(target string) *reply {
+	b.Helper()
+	return b.send(http.MethodGet, target, nil, nil)
+}
+
+// post sends a form, names and values in turn.
+func (b *browser) post(target string, pairs ...string) *reply {
+	b.Helper()
+	form := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+		switch pairs[i] {
+		case "password", "passcode", "token":
+			b.hide(pairs[i+1], pairs[i])
+		}
+	}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	if !b.bare {
+		header.Set("Origin", origin)
+	}
+	return b.send(http.MethodPost, target, header, strings.NewReader(form.Encode()))
+}
+
+func (b *browser) send(method, target string, header http.Header, body io.Reader) *reply {
+	b.Helper()
+	r := httptest.NewRequestWithContext(b.Context(), method, origin+target, body)
+	maps.Copy(r.Header, b.header)
+	maps.Copy(r.Header, header)
+	for _, name := range slices.Sorted(maps.Keys(b.cookies)) {
+		r.AddCookie(&http.Cookie{Name: name, Value: b.cookies[name]})
+	}
+	visit := policy.Visit{Origin: origin, Host: "app.example.test", Secure: true}
+	if b.client != "" {
+		visit.Client = netip.MustParseAddr(b.client)
+	}
+	w := httptest.NewRecorder()
+	if path := r.URL.Path; strings.HasPrefix(path, answer.Account) {
+		b.profile.ServeHTTP(w, r, path, visit)
+	} else {
+		b.conversation.ServeHTTP(w, r, path, visit, signin.Site{Door: b.door})
+	}
+	for _, c := range w.Result().Cookies() {
+		b.keep(c)
+	}
+	made := &reply{browser: b, status: w.Code, header: w.Header(), location: w.Header().Get("Location"), body: w.Body.String()}
+	b.noteSecrets(made)
+	return made
+}
+
+// keep does with a cookie what a browser does.
+func (b *browser) keep(c *http.Cookie) {
+	b.Helper()
+	if !strings.HasPrefix(c.Name, "__Host-auth_gateway") || !c.Secure || !c.HttpOnly || c.Path != "/" || c.SameSite != http.SameSiteLaxMode {
+		b.Errorf("a cookie that others could read or set: %s", c)
+	}
+	if c.MaxAge < 0 {
+		delete(b.cookies, c.Name)
+		return
+	}
+	b.cookies[c.Name] = c.Value
+	if c.Name != "__Host-"+pages.LanguageCookie {
+		b.hide(c.Value, "cookie")
+	}
+}
+
+func (b *browser) noteSecrets(r *reply) {
+	if u, err := url.Parse(r.location); err == nil {
+		for _, name := range []string{"state", "nonce", "token"} {
+			b.hide(u.Query().Get(name), name)
+		}
+	}
+	if r.header.Get("Cache-Control") != "no-store" && r.header.Get("Set-Cookie") != "" {
+		b.Errorf("a cookie in an answer that may be kept: %v", r.header)
+	}
+}
+
+// door is that of the longest prefix.
+func (s *site) door(path string) *policy.Door {
+	longest := "/"
+	for prefix := range s.paths {
+		if strings.HasPrefix(path, prefix) && len(prefix) > len(longest) {
+			longest = prefix
+		}
+	}
+	return s.doors[s.paths[longest]]
+}
+
+// as is the status and where it leads, "303 /".
+func (r *reply) as(want string) *reply {
+	r.Helper()
+	got := fmt.Sprint(r.status)
+	if r.location != "" {
+		got += " " + r.location
+	}
+	if got != want {
+		r.Fatalf("answered %s, want %s\n%s", got, want, text(r.body))
+	}
+	return r
+}
+
+var tags = regexp.MustCompile(`(?s)<style.*?</style>|<svg.*?</svg>|<[^>]*>|\n\s*\n`)
+
+func text(body string) string { return html.UnescapeString(tags.ReplaceAllString(body, "")) }
+
+// says expects words on the page.
+func (r *reply) says(words string) *reply {
+	r.Helper()
+	if !strings.Contains(text(r.body), words) {
+		r.Fatalf("the page does not say %q:\n%s", words, text(r.body))
+	}
+	return r
+}
+
+// field is the value of an input.
+func (r *reply) field(name string) string {
+	found := regexp.MustCompile(`<input[^>]* name="` + name + `"[^>]* value="([^"]*)"`).FindStringSubmatch(r.body)
+	if found == nil {
+		return ""
+	}
+	return html.UnescapeString(found[1])
+}
+
+func (r *reply) key() string {
+	found := regexp.MustCompile(`id="totp-key">(.*?)</p>`).FindStringSubmatch(r.body)
+	if found == nil {
+		r.Fatalf("no key on the page:\n%s", text(r.body))
+	}
+	return text(found[1])
+}
+
+func (r *reply) codes() (codes []string) {
+	for _, found := range regexp.MustCompile(`<li>([a-z2-7-]{19})</li>`).FindAllStringSubmatch(r.body, -1) {
+		codes = append(codes, found[1])
+		r.hide(found[1], "recovery code")
+	}
+	return codes
+}
+
+// flow is the one the answer leads to.
+func (r *reply) flow() string {
+	r.Helper()
+	u, err := url.Parse(r.location)
+	if err != nil || u.Query().Get("flow") == "" {
+		r.Fatalf("answered %d %s, which leads to no flow\n%s", r.status, r.location, text(r.body))
+	}
+	return u.Query().Get("flow")
+}
+
+// signIn posts a password.
+func (b *browser) signIn(email, password, returnTo string) *reply {
+	b.Helper()
+	return b.post(answer.SignIn, "email", email, "password", password, "return_to", returnTo)
+}
+
+// who is the e-mail address behind the browser's session, or "".
+func (b *browser) who() string {
+	b.Helper()
+	r := b.get(answer.WhoAmI)
+	if r.status == http.StatusUnauthorized {
+		return ""
+	}
+	found := regexp.MustCompile(`"email": "([^"]*)"`).FindStringSubmatch(r.body)
+	if r.status != http.StatusOK || found == nil {
+		b.Fatalf("whoami: %d %s", r.status, r.body)
+	}
+	return found[1]
+}
+
+// is expects whom the browser's session belongs to, "" for nobody.
+func (b *browser) is(want string) {
+	b.Helper()
+	if got := b.who(); got != want {
+		b.Fatalf("signed in: %q, want %q", got, want)
+	}
+}
+
+// atOnce runs fn so many times at once.
+func atOnce(n int, fn func(i int)) {
+	var group sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		group.Go(func() { <-start; fn(i) })
+	}
+	close(start)
+	group.Wait()
+}

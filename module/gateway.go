@@ -140,6 +140,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if a.public {
 		session.StripCookies(r.Header)
+		setPlaceholders(r, nil)
 		return next.ServeHTTP(w, r)
 	}
 
@@ -151,18 +152,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err != nil {
 		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
 	}
-	if live == nil || a.door.Opens(live.Made()) != policy.Opens {
-		g.app.answers.Challenge(w, r, a.original, g.visit(r, a), g.rules.isAPI(a.path))
-		return nil
+	if live == nil {
+		return g.challenge(w, r, a)
+	}
+	switch a.door.Opens(live.Made()) {
+	case policy.Opens:
+	case policy.NotMember:
+		return g.keepOut(w, r, a, s, live, "the account's role does not belong to audience "+a.door.Name())
+	default:
+		return g.challenge(w, r, a)
 	}
 	standing := g.standing(live)
 	if !standing.admitted {
-		return g.refuse(w, r, a, answer.Refusal{
-			Kind:   pages.NotAllowed,
-			Cause:  errors.New("an allow or deny rule of the site keeps the account out"),
-			Detail: pages.Detail{Email: live.Account.Attributes.Email},
-			Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: s.conversation.FormToken(w, r, g.visit(r, a))},
-		})
+		return g.keepOut(w, r, a, s, live, "an allow or deny rule of the site keeps the account out")
 	}
 	if isUpgrade(r) && !g.fromHere(r, a) {
 		return g.refuse(w, r, a, answer.Refusal{
@@ -180,6 +182,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // converse answers at the gateway's own addresses. None of them ever reaches
 // the app.
 func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, refusal *answer.Refusal) error {
+	setPlaceholders(r, nil)
 	defer keepQueryFromLog(w, r, a)
 	if refusal != nil {
 		return g.refuse(w, r, a, *refusal)
@@ -197,8 +200,26 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 	return nil
 }
 
+// challenge sends a person to sign in, and tells a program to.
+func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, a arrival) error {
+	setPlaceholders(r, nil)
+	g.app.answers.Challenge(w, r, a.original, g.visit(r, a), g.rules.isAPI(a.path))
+	return nil
+}
+
+// keepOut answers somebody who is signed in and may not enter all the same.
+func (g *Gateway) keepOut(w http.ResponseWriter, r *http.Request, a arrival, s *service, live *session.Live, why string) error {
+	return g.refuse(w, r, a, answer.Refusal{
+		Kind:   pages.NotAllowed,
+		Cause:  errors.New(why),
+		Detail: pages.Detail{Email: live.Account.Attributes.Email},
+		Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: s.conversation.FormToken(w, r, g.visit(r, a))},
+	})
+}
+
 // refuse answers with a page or a problem.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, a arrival, refusal answer.Refusal) error {
+	setPlaceholders(r, nil)
 	g.app.answers.Refuse(w, r, g.visit(r, a), refusal)
 	return nil
 }

@@ -229,6 +229,18 @@ func TestAllowAndDeny(t *testing.T) {
 	}
 }
 
+func TestARoleThatDoesNotBelongHere(t *testing.T) {
+	g := newGate(t, &App{Audiences: map[string]*policy.Audience{"admins": {Roles: []string{"admin"}}}}, &Gateway{})
+	for accept, kind := range map[string]string{"text/html": "text/html", "*/*": "application/problem+json"} {
+		r := request("GET", "/", g.signIn(t))
+		r.Header.Set("Accept", accept)
+		w, received := g.serve(t, r)
+		if received != nil || w.Code != 403 || !strings.HasPrefix(w.Header().Get("Content-Type"), kind) {
+			t.Errorf("Accept %s: status %d, %s, app reached: %v, want 403 and %s", accept, w.Code, w.Header().Get("Content-Type"), received != nil, kind)
+		}
+	}
+}
+
 func TestWebSockets(t *testing.T) {
 	g := newGate(t, &App{}, &Gateway{})
 	cookie := g.signIn(t)
@@ -318,13 +330,27 @@ func TestOwnAddressesNeverReachTheApp(t *testing.T) {
 }
 
 func TestPlaceholders(t *testing.T) {
-	g := newGate(t, &App{}, &Gateway{})
-	r := request("GET", "/", g.signIn(t))
-	g.serve(t, r)
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	got := repl.ReplaceAll("{http.auth.user.id}|{http.auth.user.account}|{http.auth.user.role}|{http.auth.user.phone}|", "")
-	if want := "alice@example.test|" + g.account.ID + "|agent||"; got != want {
-		t.Errorf("got %s, want %s", got, want)
+	g := newGate(t, &App{}, &Gateway{Public: []string{"/public"}})
+	for _, tc := range []struct {
+		name, path string
+		cookie     *http.Cookie
+		want       string
+	}{
+		{"signed in", "/", g.signIn(t), "alice@example.test|" + g.account.ID + "|agent||"},
+		{"nobody", "/", nil, "||||"},
+		{"public path", "/public", nil, "||||"},
+		{"public path with a session", "/public", g.signIn(t), "||||"},
+		{"an address of our own", "/auth-gateway/sign-in", nil, "||||"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := request("GET", tc.path, tc.cookie)
+			g.serve(t, r)
+			repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+			got := repl.ReplaceKnown("{http.auth.user.id}|{http.auth.user.account}|{http.auth.user.role}|{http.auth.user.phone}|", "")
+			if got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
 	}
 }
 

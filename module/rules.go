@@ -121,21 +121,31 @@ func (g *Gateway) standing(live *session.Live) *standing {
 	}).(*standing)
 }
 
+// placeholderPrefix begins the names of the placeholders that say who is there.
+const placeholderPrefix = "http.auth.user."
+
 // setPlaceholders makes {http.auth.user.*} known to the handlers that follow
-// and to the access log.
+// and to the access log. Without a session they are empty.
 func setPlaceholders(r *http.Request, live *session.Live) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
 	}
+	if live == nil {
+		repl.Map(nobody)
+		return
+	}
 	repl.Map(func(key string) (any, bool) {
-		attribute, ok := strings.CutPrefix(key, "http.auth.user.")
+		attribute, ok := strings.CutPrefix(key, placeholderPrefix)
 		if !ok {
 			return nil, false
 		}
 		return live.Identity().Placeholder(attribute)
 	})
 }
+
+// nobody is what the placeholders say without a session.
+func nobody(key string) (any, bool) { return "", strings.HasPrefix(key, placeholderPrefix) }
 
 func set(patterns []string) map[string]struct{} {
 	m := make(map[string]struct{}, len(patterns))

@@ -59,7 +59,6 @@ func TestSetPasswordByLink(t *testing.T) {
 	app, _ := w.enroll(alice.ID, true)
 	before := w.account(alice.ID)
 	earlier := w.link(alice.ID, store.PurposeReset)
-	token := w.link(alice.ID, store.PurposeReset)
 	e := w.beginEnrollment(alice.ID)
 	_, sessionID := secret.NewToken()
 	w.update(func(tx store.Tx) error {
@@ -72,7 +71,7 @@ func TestSetPasswordByLink(t *testing.T) {
 	for i := range freeGuesses {
 		w.passcode(alice.ID, "not a code", elsewhere(i))
 	}
-	token = w.link(alice.ID, store.PurposeReset) // the waiting took longer than the link lives
+	token := w.link(alice.ID, store.PurposeReset) // the waiting took longer than the link lives
 	if err := w.setByLink(earlier, newPassword, From{}); !errors.Is(err, ErrLink) {
 		t.Errorf("an earlier link: %v", err)
 	}

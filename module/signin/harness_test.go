@@ -89,8 +89,9 @@ func newSite(t *testing.T, configured audiences, paths map[string]string, provid
 	s.must(err)
 	s.store = storetest.Failing(opened, func(op string) error {
 		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.fault(op)
+		fault := s.fault
+		s.mu.Unlock()
+		return fault(op)
 	})
 	ring, err := secret.NewRing(strings.Repeat("s", 32))
 	s.must(err)

@@ -1,21 +1,28 @@
 package signin_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"go.uber.org/zap/zapcore"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
 )
 
 const wrong = "a wrong long password"
 
-// wrongDetail is what the audit trail says of a password that is not right.
+// wrongAudit is what the audit trail says of a password that is not right.
 const wrongAudit = "sign-in failure password: wrong e-mail address or password"
 
 func TestSignIn(t *testing.T) {
@@ -263,5 +270,65 @@ func TestPasswordThatHasToBeChanged(t *testing.T) {
 			b.is("")
 			b.signIn("alice@example.test", "8 whiskers", "/").as("401")
 		})
+	}
+}
+
+// Whatever happens to an account after its password was believed and before it
+// lets in wins.
+func TestChangedInBetween(t *testing.T) {
+	const short = "8 whiskers"
+	for name, change := range map[string]func(s *site, id string) error{
+		"suspended": func(s *site, id string) error { return s.people.Suspend(s.Context(), id, nil) },
+		"removed":   func(s *site, id string) error { return s.people.Remove(s.Context(), id, nil) },
+		"another password": func(s *site, id string) error {
+			return s.people.SetPassword(s.Context(), id, "another right long one", account.Rules{}, nil)
+		},
+	} {
+		for what, typed := range map[string]string{"letting in": password, "a link for a new password": short} {
+			t.Run(name+" before "+what, func(t *testing.T) {
+				s := newSite(t, audiences{"team": {}}, nil)
+				alice := s.add("alice@example.test", typed)
+				updates := 0
+				s.breaks(func(op string) error {
+					if op == "update" {
+						updates++
+					}
+					if updates < 3 { // counted, believed
+						return nil
+					}
+					s.breaks(nil)
+					return change(s, alice.ID)
+				})
+				b := s.browser()
+				b.signIn("alice@example.test", typed, "/").as("303 " + answer.SignIn)
+				b.is("")
+				if updates != 3 {
+					t.Errorf("it happened after %d updates", updates)
+				}
+				if len(s.sessions(alice)) != 0 || s.counted("sign-in success")+s.counted("sign-in refused") != 0 {
+					t.Error("it counts as a sign-in")
+				}
+			})
+		}
+	}
+}
+
+// A visitor who goes away while the password is checked is no fault of the
+// store, and is not let in.
+func TestVisitorGoesAway(t *testing.T) {
+	s := newSite(t, audiences{"team": {}}, nil)
+	s.add("alice@example.test", password)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	form := url.Values{"email": {"alice@example.test"}, "password": {password}}
+	r := httptest.NewRequestWithContext(ctx, "POST", answer.SignIn, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	s.conversation.ServeHTTP(w, r, answer.SignIn, policy.Visit{Origin: origin}, signin.Site{Door: s.door})
+	if w.Code != 503 || len(w.Result().Cookies()) != 0 {
+		t.Errorf("answered %d %v", w.Code, w.Header())
+	}
+	if n := s.logs.FilterLevelExact(zapcore.ErrorLevel).Len(); n != 0 {
+		t.Errorf("%d errors in the log", n)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -57,15 +56,30 @@ func StartProvider(t testing.TB, parties ...RelyingParty) *Provider {
 	return p
 }
 
+// providerScript finds the program of the provider, from the folder of
+// whichever package is tested: paths of the source are not kept in the binary.
+func providerScript(t testing.TB) string {
+	t.Helper()
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		script := filepath.Join(folder, "integration", "npm", "op.mjs")
+		if _, err := os.Stat(script); err == nil {
+			return script
+		}
+		if folder == filepath.Dir(folder) {
+			t.Fatal("there is no integration/npm/op.mjs in this folder or above it")
+		}
+		folder = filepath.Dir(folder)
+	}
+}
+
 // Start starts the provider and waits until it serves.
 func (p *Provider) Start() {
 	p.t.Helper()
-	_, here, _, _ := runtime.Caller(0)
-	script := filepath.Join(filepath.Dir(here), "..", "npm", "op.mjs")
-	if !filepath.IsAbs(here) {
-		// Built with -trimpath: tests run in the folder of their package.
-		script = filepath.Join("npm", "op.mjs")
-	}
+	script := providerScript(p.t)
 	if _, err := os.Stat(filepath.Join(filepath.Dir(script), "node_modules", "oidc-provider")); err != nil {
 		p.t.Fatalf("%v: ./xcaddy.sh test installs what the tests need", err)
 	}

@@ -51,7 +51,7 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 		return a, &answer.Refusal{Kind: pages.AmbiguousPath, Cause: errors.New("the path can be read in more than one way")}
 	}
 	a.door = g.rules.door(a.path)
-	a.public = !a.own && !path.Ambiguous && isUsual(r.Method) && g.rules.isPublic(a.path)
+	a.public = !a.own && !path.Ambiguous && isUsual(r.Method) && !isUpgrade(r) && g.rules.isPublic(a.path)
 	return a, nil
 }
 

@@ -242,7 +242,7 @@ func TestARoleThatDoesNotBelongHere(t *testing.T) {
 }
 
 func TestWebSockets(t *testing.T) {
-	g := newGate(t, &App{}, &Gateway{})
+	g := newGate(t, &App{}, &Gateway{Public: []string{"/ws"}}) // which makes no difference
 	cookie := g.signIn(t)
 	for _, tc := range []struct {
 		name, origin string

@@ -78,6 +78,7 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Providers: providers,
 		Doors:     a.doors,
 		Answers:   a.answers,
+		Brand:     a.Brand.Name,
 		Clock:     time.Now,
 	})
 	s.profile = profile.New(profile.Config{

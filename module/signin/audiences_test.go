@@ -126,7 +126,7 @@ func TestTheOtherWayIn(t *testing.T) {
 	b.get(callback + query.Encode()).as("302 /team")
 	b.get(signInFor("/team")).as("302 /team")
 	b.get(signInFor("/shop")).as("200") // asks for a password
-	b.is("")                            // and "/" is the customers'
+	b.is("alice@example.test")          // who is there all the same
 }
 
 // The account page asks for the strictest of what the person's audiences ask.

@@ -30,7 +30,7 @@ type Provider struct {
 	Rules account.Admission
 }
 
-// Config is what a conversation is made of. Everything is required.
+// Config is what a conversation is made of. Everything but Brand is required.
 type Config struct {
 	Store     store.Store
 	Ring      *secret.Ring
@@ -41,7 +41,10 @@ type Config struct {
 	Providers map[string]*Provider    // by the name of the SSO config
 	Doors     map[string]*policy.Door // by the name of the audience
 	Answers   *answer.Answers
-	Clock     func() time.Time
+	// Brand is the operator's name, which no password may contain; "" if
+	// there is none.
+	Brand string
+	Clock func() time.Time
 }
 
 // Conversation answers at the gateway's own addresses, on every site of a

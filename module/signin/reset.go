@@ -67,7 +67,7 @@ func (x *exchange) takeNewPassword() {
 		Action: "password.set", Outcome: audit.Success, AccountID: owner.ID,
 		Address: x.address(), How: "one-time link, " + string(link.Purpose),
 	}
-	rules := account.Rules{Minimum: x.minimumLength(owner), Words: []string{x.visit.Host}}
+	rules := account.Rules{Minimum: x.minimumLength(owner), Words: []string{x.visit.Host, x.Brand}}
 	_, err = x.People.SetPasswordByLink(x.detached(), token, password, rules, x.from(),
 		func(tx store.Tx, _ store.Account) error { return x.Trail.Within(tx, event) })
 	var weak *account.Weak

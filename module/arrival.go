@@ -28,13 +28,13 @@ type arrival struct {
 // arrive looks at a request as it came, before any rewrite, and refuses what
 // cannot be judged.
 func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
-	original := r
+	address, uri := r.URL, r.RequestURI
 	if came, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		original = &came
+		address, uri = came.URL, came.RequestURI
 	}
 	var a arrival
-	path := policy.ReadPath(original.URL.EscapedPath(), original.URL.Path)
-	a.original, a.path = original.RequestURI, path.Clean
+	path := policy.ReadPath(address.EscapedPath(), address.Path)
+	a.original, a.path = uri, path.Clean
 	a.own = a.path == answer.Root || strings.HasPrefix(a.path, answer.Root+"/")
 
 	var err error

@@ -71,8 +71,30 @@ missing() {
 	command -v plackup >/dev/null || echo libplack-perl
 	[[ -e /usr/share/perl5/Lemonldap/NG/Portal/Main.pm ]] || echo liblemonldap-ng-portal-perl
 	perl -MCrypt::OpenSSL::Bignum -e1 2>/dev/null || echo libcrypt-openssl-bignum-perl
+	perl -MIO::String -e1 2>/dev/null || echo libio-string-perl
+	perl -MString::Random -e1 2>/dev/null || echo libstring-random-perl
 	[[ -e /usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc ]] || echo fonts-noto-cjk
 	cmp -s integration/npm/package-lock.json integration/npm/node_modules/.installed || echo 'npm ci'
+}
+
+# recent_node tells whether Node.js is new enough for oidc-provider: Debian 12
+# has version 18.
+recent_node() {
+	[[ $(node -p 'process.versions.node.split(".")[0] >= 20') == true ]]
+}
+
+# npm_packages installs what package-lock.json pins and, where the machine's
+# Node.js is too old for it, a Node.js beside it.
+npm_packages() {
+	local arch
+	cd integration/npm || return
+	npm ci --no-audit --no-fund || return
+	if ! recent_node; then
+		arch=$(uname -m)
+		arch=${arch/x86_64/x64}
+		npm install --no-save --no-audit --no-fund "node-linux-${arch/aarch64/arm64}@22" || return
+	fi
+	cp package-lock.json node_modules/.installed
 }
 
 # tools installs what missing lists, on Debian as root; elsewhere it says what
@@ -91,7 +113,7 @@ tools() {
 		without_services xargs apt-get install -y -q --no-install-recommends <<<"$packages"
 	fi
 	if grep -q '^npm ci$' <<<"$lacking"; then
-		(cd integration/npm && npm ci --no-audit --no-fund && cp package-lock.json node_modules/.installed)
+		(npm_packages) || return
 	fi
 	lacking=$(missing)
 	[[ -z $lacking ]] || fail "still missing after the installation: ${lacking//$'\n'/ }"

@@ -254,6 +254,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	g := start(t, "", "")
 	g.AddUser(alice)
 	b := g.signedIn(t, alice)
+	b.Persistent = true
 	var requests, signIns atomic.Int64
 	var failed sync.Map
 	stop := make(chan struct{})
@@ -284,6 +285,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			default:
 			}
 			c := g.Browser()
+			c.Persistent = true
 			if page := c.SignIn("/private", alice, harness.Password); !page.FromApp() {
 				failed.Store(page.String(), true)
 			}

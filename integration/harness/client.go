@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"maps"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -30,6 +32,11 @@ type Client struct {
 	http *http.Client
 	// secret is told of cookies and codes.
 	secret func(what, value string)
+
+	// Persistent clients send a request again when its connection was reset
+	// before any answer. That happens to connections that wait at a listener
+	// of Caddy's while Caddy puts another in its place.
+	Persistent bool
 }
 
 // ClientOption changes how a client connects.
@@ -150,6 +157,12 @@ func (c *Client) Send(r *http.Request) *Page {
 // TrySend likewise, where no answer is possible too.
 func (c *Client) TrySend(r *http.Request) (*Page, error) {
 	resp, err := c.http.Do(r)
+	if c.Persistent && errors.Is(err, syscall.ECONNRESET) {
+		if r.GetBody != nil {
+			r.Body, _ = r.GetBody() // of a string: never an error
+		}
+		resp, err = c.http.Do(r)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -76,6 +76,20 @@ func providerScript(t testing.TB) string {
 	}
 }
 
+// node is the Node.js beside the provider, which is there when the machine's own
+// is too old for it, or the machine's own.
+func node(t testing.TB, script string) string {
+	t.Helper()
+	own, err := filepath.Glob(filepath.Join(filepath.Dir(script), "node_modules", "node-linux-*", "bin", "node"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(own) > 0 {
+		return own[0]
+	}
+	return tool(t, "node")
+}
+
 // Start starts the provider and waits until it serves.
 func (p *Provider) Start() {
 	p.t.Helper()
@@ -83,7 +97,7 @@ func (p *Provider) Start() {
 	if _, err := os.Stat(filepath.Join(filepath.Dir(script), "node_modules", "oidc-provider")); err != nil {
 		p.t.Fatalf("%v: ./xcaddy.sh test installs what the tests need", err)
 	}
-	cmd := exec.Command(tool(p.t, "node"), script, p.config)
+	cmd := exec.Command(node(p.t, script), script, p.config)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		p.t.Fatal(err)

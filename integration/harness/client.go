@@ -33,9 +33,10 @@ type Client struct {
 	// secret is told of cookies and codes.
 	secret func(what, value string)
 
-	// Persistent clients send a request again when its connection was reset
+	// Persistent clients send a request again when its connection ended
 	// before any answer. That happens to connections that wait at a listener
-	// of Caddy's while Caddy puts another in its place.
+	// of Caddy's, or have only just been taken from it, while Caddy puts
+	// another in its place.
 	Persistent bool
 }
 
@@ -157,7 +158,10 @@ func (c *Client) Send(r *http.Request) *Page {
 // TrySend likewise, where no answer is possible too.
 func (c *Client) TrySend(r *http.Request) (*Page, error) {
 	resp, err := c.http.Do(r)
-	if c.Persistent && errors.Is(err, syscall.ECONNRESET) {
+	for range 3 {
+		if !c.Persistent || !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+			break
+		}
 		if r.GetBody != nil {
 			r.Body, _ = r.GetBody() // of a string: never an error
 		}

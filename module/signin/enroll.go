@@ -19,8 +19,11 @@ const (
 	enrollSteps = 2
 	enrollApp   = 1
 	enrollCodes = 2
-	enrollHow   = "password and new second factor app"
 )
+
+// enrollHow is how somebody signed in who went through the wizard, as the audit
+// trail has it.
+const enrollHow = "password and new second factor app"
 
 // showEnrollment answers GET /enroll.
 func (x *exchange) showEnrollment() {

@@ -32,6 +32,8 @@ const (
 const (
 	stagePasscode = "passcode"
 	stageEnroll   = "enroll"
+
+	anyStage = ""
 )
 
 // flowCookies are the cookies of sign-ins under way: one each, named by its
@@ -62,7 +64,7 @@ type providerFlow struct {
 	ReturnTo string      `json:"r"`
 }
 
-// newID returns the id of a new flow; it is part of the cookie's name and the
+// newFlowID returns the id of a new flow; it is part of the cookie's name and the
 // value of the hidden field "flow".
 func newFlowID() string {
 	token, _ := secret.NewToken()
@@ -221,6 +223,7 @@ func (x *exchange) findFlow(stage string) (*flow, error) {
 	return nil, errNoFlow
 }
 
+// openFlow returns the flow of a cookie if it is in that stage and has not ended.
 func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
 	found := &flow{id: c.id}
 	err := x.Store.View(x.r.Context(), func(tx store.Tx) (err error) {
@@ -244,7 +247,7 @@ func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
 	}
 	found.door = x.site.Door(pathOf(found.ReturnTo))
 	switch {
-	case found.Stage != stage,
+	case stage != anyStage && found.Stage != stage,
 		!x.Clock().Before(found.ExpiresAt),
 		found.account.Suspended,
 		found.account.Epoch != found.Epoch,
@@ -261,20 +264,11 @@ func (x *exchange) endedFlow() {
 		if c.Token == "" {
 			continue
 		}
-		if _, err := x.openAny(c); errors.Is(err, errNoFlow) {
+		if _, err := x.openFlow(c, anyStage); errors.Is(err, errNoFlow) {
 			x.flows.clear(x, c.id)
 		}
 	}
 	x.redirect(answer.SignIn + "?ended=1")
-}
-
-// openAny opens a flow whatever its stage.
-func (x *exchange) openAny(c flowCookie) (*flow, error) {
-	found, err := x.openFlow(c, stagePasscode)
-	if errors.Is(err, errNoFlow) {
-		return x.openFlow(c, stageEnroll)
-	}
-	return found, err
 }
 
 // from says where an attempt comes from.

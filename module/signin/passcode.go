@@ -24,7 +24,7 @@ func (x *exchange) showPasscode() {
 		x.noFlow(err)
 		return
 	}
-	x.write(statusOK, x.r.URL.RequestURI(), found.passcodePage())
+	x.show(found.passcodePage())
 }
 
 func (f *flow) passcodePage() pages.Passcode {

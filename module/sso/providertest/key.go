@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
 	"sync"
@@ -91,8 +92,16 @@ func (k *Key) SignRaw(payload []byte, header map[jose.HeaderKey]any) string {
 	return compact
 }
 
-// AtHash returns the at_hash of an access token for algorithms with SHA-256.
-func AtHash(accessToken string) string {
-	sum := sha256.Sum256([]byte(accessToken))
-	return base64.RawURLEncoding.EncodeToString(sum[:len(sum)/2])
+// HalfHash returns what at_hash says of an access token that comes along with a
+// token of this key, and c_hash of a code (OpenID Connect Core 3.1.3.6).
+func (k *Key) HalfHash(text string) string {
+	sum := sha256.New()
+	switch k.Algorithm {
+	case jose.RS384, jose.PS384, jose.ES384:
+		sum = sha512.New384()
+	case jose.RS512, jose.PS512, jose.ES512, jose.EdDSA:
+		sum = sha512.New()
+	}
+	sum.Write([]byte(text))
+	return base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:sum.Size()/2])
 }

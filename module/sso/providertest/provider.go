@@ -1,5 +1,6 @@
-// Package providertest is an OpenID Provider for tests, in process and as
-// misbehaved as a test wants it.
+// Package providertest is an OpenID Provider for tests, as misbehaved as a test
+// wants it. It listens on a loopback port, so that what it talks to may be a
+// package under test or a whole Caddy.
 //
 // A new Provider behaves. A test changes a field of its Behaviour and looks at
 // what the gateway makes of it.
@@ -34,47 +35,6 @@ const (
 	PathUserinfo      = "/userinfo"
 	PathKeys          = "/keys"
 )
-
-// Behaviour is what a Provider does. Functions that are nil change nothing;
-// the others edit what is about to be sent.
-type Behaviour struct {
-	// Clock tells the provider's time. Default: time.Now.
-	Clock func() time.Time
-
-	// Person are the claims about whoever signs in. Those in InUserinfo
-	// are left out of the ID token.
-	Person     map[string]any
-	InUserinfo []string
-
-	Discovery func(document map[string]any)
-	// Claims edits the claims of the ID token.
-	Claims func(claims map[string]any)
-	// Header edits the protected header of the ID token.
-	Header func(header map[jose.HeaderKey]any)
-	// Userinfo edits the userinfo.
-	Userinfo func(claims map[string]any)
-	// Response edits the query of the way back to the client.
-	Response func(query url.Values)
-	// TokenResponse edits the answer of the token endpoint.
-	TokenResponse func(answer map[string]any)
-
-	// Key signs; Published are the keys at PathKeys, as JSON. Default: the
-	// public half of Key.
-	Key       *Key
-	Published []json.RawMessage
-	// Sign replaces the signature altogether: claims in, ID token out.
-	Sign func(claims map[string]any) string
-	// SignUserinfo sends the userinfo as a JWT that is signed with Key.
-	SignUserinfo bool
-
-	// CacheControl is sent with the discovery document and the keys.
-	CacheControl string
-	// Public: the client has no secret. Post: the client sends it in the body.
-	Public, Post bool
-
-	// Handlers replace whole endpoints, by path.
-	Handlers map[string]http.HandlerFunc
-}
 
 // Provider is a provider that listens on a loopback port.
 type Provider struct {
@@ -199,7 +159,7 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 	if b.Discovery != nil {
 		b.Discovery(document)
 	}
-	sendJSON(w, http.StatusOK, b.CacheControl, document)
+	b.send(w, PathDiscovery, b.CacheControl, document)
 }
 
 func (p *Provider) serveKeys(w http.ResponseWriter, _ *http.Request) {
@@ -208,7 +168,7 @@ func (p *Provider) serveKeys(w http.ResponseWriter, _ *http.Request) {
 	if keys == nil {
 		keys = []json.RawMessage{b.Key.Public()}
 	}
-	sendJSON(w, http.StatusOK, b.CacheControl, map[string]any{"keys": keys})
+	b.send(w, PathKeys, b.CacheControl, map[string]any{"keys": keys})
 }
 
 func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
@@ -226,6 +186,7 @@ func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 		accessToken: "access-" + code,
 	}
 	p.mu.Unlock()
+	b.secret("an authorization code", code)
 	answer := url.Values{"state": {query.Get("state")}, "code": {code}}
 	if b.Response != nil {
 		b.Response(answer)
@@ -240,6 +201,7 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := r.PostForm
+	b.secret("a PKCE verifier", form.Get("code_verifier"))
 	p.mu.Lock()
 	grant := p.grants[form.Get("code")]
 	known := grant != nil && !grant.spent
@@ -270,7 +232,12 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 	if b.TokenResponse != nil {
 		b.TokenResponse(answer)
 	}
-	sendJSON(w, http.StatusOK, "no-store", answer)
+	for _, name := range []string{"access_token", "id_token"} {
+		if text, ok := answer[name].(string); ok {
+			b.secret("the "+name, text)
+		}
+	}
+	b.send(w, PathToken, "no-store", answer)
 }
 
 func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
@@ -300,59 +267,7 @@ func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte(b.Key.Sign(claims, nil)))
 		return
 	}
-	sendJSON(w, http.StatusOK, "", claims)
-}
-
-// authenticate returns what is wrong with how the client says who it is.
-func (b *Behaviour) authenticate(r *http.Request) string {
-	id, secret, basic := r.BasicAuth()
-	id, _ = url.QueryUnescape(id)
-	secret, _ = url.QueryUnescape(secret)
-	form := r.PostForm
-	switch {
-	case r.Header.Get("Origin") != "":
-		return "a cross-origin request is for single-page apps only"
-	case b.Public && (basic || form.Has("client_secret") || form.Get("client_id") != ClientID):
-		return "a public client sends its client_id and no secret"
-	case b.Public:
-		return ""
-	case b.Post && (basic || form.Get("client_id") != ClientID || form.Get("client_secret") != ClientSecret):
-		return "client_secret_post is wanted"
-	case b.Post:
-		return ""
-	case !basic || id != ClientID || secret != ClientSecret || form.Has("client_secret"):
-		return "client_secret_basic is wanted"
-	}
-	return ""
-}
-
-// idToken returns a signed ID token for a grant.
-func (b *Behaviour) idToken(issuer string, grant *grant) string {
-	now := b.Clock()
-	claims := map[string]any{
-		"iss":   issuer,
-		"aud":   ClientID,
-		"iat":   now.Unix(),
-		"exp":   now.Add(5 * time.Minute).Unix(),
-		"nonce": grant.nonce,
-	}
-	for name, value := range b.Person {
-		claims[name] = value
-	}
-	for _, name := range b.InUserinfo {
-		delete(claims, name)
-	}
-	if b.Claims != nil {
-		b.Claims(claims)
-	}
-	if b.Sign != nil {
-		return b.Sign(claims)
-	}
-	header := map[jose.HeaderKey]any{}
-	if b.Header != nil {
-		b.Header(header)
-	}
-	return b.Key.Sign(claims, header)
+	b.send(w, PathUserinfo, "", claims)
 }
 
 // verified reports whether the verifier is that of the challenge (RFC 7636).
@@ -364,8 +279,18 @@ func (g *grant) verified(verifier string) bool {
 	return base64.RawURLEncoding.EncodeToString(sum[:]) == g.challenge
 }
 
+// send sends an answer that is as it should be.
+func (b *Behaviour) send(w http.ResponseWriter, path, cacheControl string, value any) {
+	if kind := b.ContentType[path]; kind != "" {
+		w.Header().Set("Content-Type", kind)
+	}
+	sendJSON(w, http.StatusOK, cacheControl, value)
+}
+
 func sendJSON(w http.ResponseWriter, status int, cacheControl string, value any) {
-	w.Header().Set("Content-Type", "application/json")
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
 	if cacheControl != "" {
 		w.Header().Set("Cache-Control", cacheControl)
 	}

@@ -140,7 +140,8 @@ func peerName(peer netip.Addr) string {
 func saysHTTPS(values []string) bool {
 	for _, value := range values {
 		for proto := range strings.SplitSeq(value, ",") {
-			if !strings.EqualFold(strings.TrimSpace(proto), "https") {
+			// Not strings.EqualFold, to which "httpſ" is the same.
+			if strings.ToLower(strings.TrimSpace(proto)) != "https" {
 				return false
 			}
 		}

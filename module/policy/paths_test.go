@@ -2,12 +2,7 @@ package policy
 
 import (
 	"net/url"
-	"path"
-	"regexp"
-	"strings"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 )
 
 func TestReadPath(t *testing.T) {
@@ -84,50 +79,6 @@ func TestReadPath(t *testing.T) {
 			t.Errorf("%s: got %+v, want %q, ambiguous: %v", tc.raw, got, tc.clean, tc.ambiguous)
 		}
 	}
-}
-
-// needlessly is an encoding of a slash or of what nobody has to encode.
-var needlessly = regexp.MustCompile(`(?i)%(2[def]|3[0-9]|[46][1-9a-f]|[57][0-9a]|5f|7e)`)
-
-// encoded is a percent-encoding.
-var encoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
-
-// FuzzReadPath holds ReadPath against a naive reading: regular expressions,
-// package path, and decoding once more.
-func FuzzReadPath(f *testing.F) {
-	for _, raw := range []string{
-		"/", "/a/b/", "/a/../b", "//a", "/%2e%2e/", "/%2561", "/a;b", `/a\b`, "/a%00", "/caf%C3%A9", "/%c0%af", "", "*", "/a%25b", "/.a/..b/...",
-		"/%7e", "/a%3f", "/%E6%97%A5", "/a/.", "/a/..", "/./", "/a%20b", "/100%25%", "/\u00a0", "/\u009f",
-	} {
-		f.Add(raw)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		decoded, err := url.PathUnescape(raw)
-		if err != nil {
-			return
-		}
-		got := ReadPath(raw, decoded)
-
-		clean := path.Clean("/" + decoded)
-		if strings.HasSuffix(decoded, "/") && clean != "/" {
-			clean += "/"
-		}
-		if got.Clean != clean {
-			t.Errorf("%q: got %q, want %q", raw, got.Clean, clean)
-		}
-		ambiguous := clean != decoded ||
-			needlessly.MatchString(raw) ||
-			encoded.MatchString(decoded) ||
-			strings.ContainsAny(decoded, `\;`) ||
-			strings.ContainsFunc(decoded, unicode.IsControl) ||
-			!utf8.ValidString(decoded)
-		if got.Ambiguous != ambiguous {
-			t.Errorf("%q: got ambiguous: %v, want %v", raw, got.Ambiguous, ambiguous)
-		}
-		if again := ReadPath(got.Clean, got.Clean); again.Clean != got.Clean {
-			t.Errorf("%q: %q is not clean but %q", raw, got.Clean, again.Clean)
-		}
-	})
 }
 
 func TestReadPathAllocatesNothing(t *testing.T) {

@@ -133,53 +133,6 @@ func TestValidatePattern(t *testing.T) {
 	}
 }
 
-// FuzzPatterns holds matching against a loop over all patterns.
-func FuzzPatterns(f *testing.F) {
-	values := map[string]string{}
-	for _, pattern := range []string{"/", "/a", "/a*", "/a/b*", "/a/b", "/A/b/c*", "/k*", "/ſ", "/日*", "/x/y/z"} {
-		values[pattern] = pattern
-	}
-	folded, err := NewPatterns(values, true)
-	if err != nil {
-		f.Fatal(err)
-	}
-	sensible, err := NewPatterns(values, false)
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range []string{"/", "/a", "/A", "/aB", "/a/B/C/d", "/K", "/S", "/日本", "/\xff", ""} {
-		f.Add(path)
-	}
-	f.Fuzz(func(t *testing.T, path string) {
-		naive := func(same func(a, b string) bool) (best string) {
-			length := -1
-			for pattern := range values {
-				prefix, open := strings.CutSuffix(pattern, "*")
-				matches := same(prefix, path)
-				if open {
-					for i := range len(path) + 1 {
-						matches = matches || same(prefix, path[:i])
-					}
-				}
-				longer := 2*len(prefix) + 1
-				if open {
-					longer--
-				}
-				if matches && longer > length {
-					best, length = pattern, longer
-				}
-			}
-			return best
-		}
-		if got, _ := sensible.Match(path); got != naive(func(a, b string) bool { return a == b }) {
-			t.Errorf("%q with case: got %q", path, got)
-		}
-		if got, _ := folded.Match(path); got != naive(strings.EqualFold) {
-			t.Errorf("%q without case: got %q, want %q", path, got, naive(strings.EqualFold))
-		}
-	})
-}
-
 func BenchmarkPatterns(b *testing.B) {
 	values := map[string]int{"/": 1}
 	for i := range 20 {

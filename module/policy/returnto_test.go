@@ -2,7 +2,6 @@ package policy
 
 import (
 	"bufio"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -96,49 +95,4 @@ func TestReturnToHostile(t *testing.T) {
 			t.Errorf("%q: got %q", raw, got)
 		}
 	}
-}
-
-// FuzzReturnTo: whatever comes in, what comes out leads browsers to a path of
-// this site; and if it is not the root, to the one they would have gone to.
-func FuzzReturnTo(f *testing.F) {
-	for _, raw := range hostile(f) {
-		f.Add(raw)
-	}
-	for _, raw := range []string{"/x?a=b", "/日本", "/a b", ownOrigin + "/x", ownOrigin + "?x", "/[|]?{`}'\"", "/auth-gateway/account", "/a//b#c"} {
-		f.Add(raw)
-	}
-	f.Fuzz(func(t *testing.T, raw string) {
-		got := ReturnTo(raw, ownOrigin)
-		if len(got) > maxReturnTo || !strings.HasPrefix(got, "/") || strings.HasPrefix(got, "//") {
-			t.Fatalf("%q: got %q", raw, got)
-		}
-		for _, c := range []byte(got) {
-			if c <= ' ' || c >= 0x7f || c == '#' || c == '"' || c == '<' || c == '>' {
-				t.Fatalf("%q: got %q", raw, got)
-			}
-		}
-		if again := ReturnTo(got, ownOrigin); again != got {
-			t.Fatalf("%q: got %q, and from that %q", raw, got, again)
-		}
-		read := parseWHATWG(got, ownOrigin)
-		where, query, _ := strings.Cut(got, "?")
-		if read.origin != ownOrigin || read.path != where ||
-			strings.TrimPrefix(read.query, "?") != strings.ReplaceAll(query, "'", "%27") {
-			t.Fatalf("%q: got %q, which browsers read as %+v", raw, got, read)
-		}
-		if got == "/" {
-			return
-		}
-		if meant := parseWHATWG(raw, ownOrigin); meant != read {
-			t.Fatalf("%q: got %q, where browsers would go to %+v", raw, got, meant)
-		}
-		decoded, err := url.PathUnescape(where)
-		if err != nil {
-			t.Fatalf("%q: got %q: %v", raw, got, err)
-		}
-		clean := strings.ToLower(ReadPath(where, decoded).Clean)
-		if strings.HasPrefix(clean, "/auth-gateway/sign-") || clean == "/auth-gateway" {
-			t.Fatalf("%q: got %q, round in a circle", raw, got)
-		}
-	})
 }

@@ -70,14 +70,15 @@ func (g *Gateway) visit(r *http.Request, a arrival) policy.Visit {
 	return visit
 }
 
-// siteArrival is what the site's own address is told from.
+// siteArrival is what the site's own address is told from. Nobody asks about
+// the peer where Caddy terminated TLS.
 func siteArrival(r *http.Request) policy.Arrival {
-	arrived := policy.Arrival{
-		TLS:                r.TLS != nil,
-		Host:               r.Host,
-		PeerIsTrustedProxy: peerIsTrusted(r),
-		ForwardedProto:     r.Header["X-Forwarded-Proto"],
+	arrived := policy.Arrival{TLS: r.TLS != nil, Host: r.Host}
+	if arrived.TLS {
+		return arrived
 	}
+	arrived.PeerIsTrustedProxy = peerIsTrusted(r)
+	arrived.ForwardedProto = r.Header["X-Forwarded-Proto"]
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		arrived.Peer = peer.Addr()
 	}
@@ -101,7 +102,8 @@ func clientForgeable(r *http.Request) bool {
 // isEarly reports whether the request came as TLS early data, here or at a
 // proxy in front (RFC 8470).
 func isEarly(r *http.Request) bool {
-	return r.Header.Get("Early-Data") == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
+	early := r.Header["Early-Data"]
+	return len(early) > 0 && early[0] == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
 }
 
 // isUpgrade reports whether the request opens a WebSocket, in HTTP/1.1 or as

@@ -140,7 +140,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if a.public {
 		session.StripCookies(r.Header)
-		setPlaceholders(r, nil)
+		setPlaceholders(r, nobody)
 		return next.ServeHTTP(w, r)
 	}
 
@@ -175,14 +175,14 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	session.StripCookies(r.Header)
 	g.rules.headers.Set(r.Header, standing.headers)
-	setPlaceholders(r, live)
+	setPlaceholders(r, standing.placeholders)
 	return next.ServeHTTP(w, r)
 }
 
 // converse answers at the gateway's own addresses. None of them ever reaches
 // the app.
 func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, refusal *answer.Refusal) error {
-	setPlaceholders(r, nil)
+	setPlaceholders(r, nobody)
 	defer keepQueryFromLog(w, r, a)
 	if refusal != nil {
 		return g.refuse(w, r, a, *refusal)
@@ -202,7 +202,7 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 
 // challenge sends a person to sign in, and tells a program to.
 func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, a arrival) error {
-	setPlaceholders(r, nil)
+	setPlaceholders(r, nobody)
 	g.app.answers.Challenge(w, r, a.original, g.visit(r, a), g.rules.isAPI(a.path))
 	return nil
 }
@@ -219,7 +219,7 @@ func (g *Gateway) keepOut(w http.ResponseWriter, r *http.Request, a arrival, s *
 
 // refuse answers with a page or a problem.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, a arrival, refusal answer.Refusal) error {
-	setPlaceholders(r, nil)
+	setPlaceholders(r, nobody)
 	g.app.answers.Refuse(w, r, g.visit(r, a), refusal)
 	return nil
 }

@@ -103,10 +103,12 @@ func (r *rules) isAPI(path string) bool {
 }
 
 // standing is what a gateway makes of a session: whether its site's rules let
-// the account in, and the identity headers. It is worked out once for both.
+// the account in, the identity headers and the placeholders. It is worked out
+// once for all.
 type standing struct {
-	admitted bool
-	headers  identity.Rendered
+	admitted     bool
+	headers      identity.Rendered
+	placeholders caddy.ReplacerFunc
 }
 
 func (g *Gateway) standing(live *session.Live) *standing {
@@ -117,35 +119,34 @@ func (g *Gateway) standing(live *session.Live) *standing {
 			g.rules.log.Warn("attributes are left out of the identity headers: a value has a comma or a control character",
 				zap.String("account", id.Account), zap.Strings("attributes", leftOut))
 		}
-		return &standing{admitted: g.rules.access.Admits(&id.Attributes), headers: rendered}
+		return &standing{
+			admitted:     g.rules.access.Admits(&id.Attributes),
+			headers:      rendered,
+			placeholders: placeholders(id),
+		}
 	}).(*standing)
 }
 
-// placeholderPrefix begins the names of the placeholders that say who is there.
-const placeholderPrefix = "http.auth.user."
-
-// setPlaceholders makes {http.auth.user.*} known to the handlers that follow
-// and to the access log. Without a session they are empty.
-func setPlaceholders(r *http.Request, live *session.Live) {
-	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return
-	}
-	if live == nil {
-		repl.Map(nobody)
-		return
-	}
-	repl.Map(func(key string) (any, bool) {
-		attribute, ok := strings.CutPrefix(key, placeholderPrefix)
-		if !ok {
+// placeholders say who is there.
+func placeholders(id identity.Identity) caddy.ReplacerFunc {
+	return func(key string) (any, bool) {
+		if !strings.HasPrefix(key, identity.PlaceholderPrefix) {
 			return nil, false
 		}
-		return live.Identity().Placeholder(attribute)
-	})
+		return id.Placeholder(key)
+	}
 }
 
-// nobody is what the placeholders say without a session.
-func nobody(key string) (any, bool) { return "", strings.HasPrefix(key, placeholderPrefix) }
+// nobody is what the placeholders say without a session: nothing.
+func nobody(key string) (any, bool) { return "", strings.HasPrefix(key, identity.PlaceholderPrefix) }
+
+// setPlaceholders makes {http.auth.user.*} known to the handlers that follow
+// and to the access log.
+func setPlaceholders(r *http.Request, values caddy.ReplacerFunc) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Map(values)
+	}
+}
 
 func set(patterns []string) map[string]struct{} {
 	m := make(map[string]struct{}, len(patterns))

@@ -100,21 +100,10 @@ func StripCookies(header http.Header) {
 	if !holdsOurs(lines) {
 		return
 	}
-	kept := make([]string, 0, len(lines))
+	kept := lines[:0]
 	for _, line := range lines {
-		var rest strings.Builder
-		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.TrimSpace(pair)
-			if name, _, _ := strings.Cut(pair, "="); pair == "" || isOurs(name) {
-				continue
-			}
-			if rest.Len() > 0 {
-				rest.WriteString("; ")
-			}
-			rest.WriteString(pair)
-		}
-		if rest.Len() > 0 {
-			kept = append(kept, rest.String())
+		if rest := withoutOurs(line); rest != "" {
+			kept = append(kept, rest)
 		}
 	}
 	if len(kept) == 0 {
@@ -122,6 +111,40 @@ func StripCookies(header http.Header) {
 		return
 	}
 	header["Cookie"] = kept
+}
+
+// withoutOurs returns a line of cookies without ours. As long as what stays
+// lies together it is a part of the line, so that nothing is allocated.
+func withoutOurs(line string) string {
+	rest, begins, ends := "", -1, 0
+	keep := func() {
+		switch {
+		case begins < 0:
+		case rest == "":
+			rest = line[begins:ends]
+		default:
+			rest += "; " + line[begins:ends]
+		}
+		begins = -1
+	}
+	for start := 0; start < len(line); {
+		stop := start + strings.IndexByte(line[start:], ';')
+		if stop < start {
+			stop = len(line)
+		}
+		pair := strings.TrimSpace(line[start:stop])
+		if name, _, _ := strings.Cut(pair, "="); pair == "" || isOurs(name) {
+			keep()
+		} else {
+			if begins < 0 {
+				begins = start + strings.Index(line[start:stop], pair)
+			}
+			ends = stop
+		}
+		start = stop + 1
+	}
+	keep()
+	return strings.TrimSpace(rest)
 }
 
 func holdsOurs(lines []string) bool {

@@ -18,6 +18,7 @@ func TestStripCookiesLeavesTheAppItsOwn(t *testing.T) {
 		{"only the app's", []string{"a=1; b=2"}, []string{"a=1; b=2"}},
 		{"only ours", []string{"__Host-auth_gateway=x"}, nil},
 		{"ours between the app's", []string{"a=1; __Host-auth_gateway=x; b=2"}, []string{"a=1; b=2"}},
+		{"ours twice between the app's", []string{"a=1; b=2; auth_gateway=x; c=3; __Host-auth_gateway_flow_y=z;; d=4 ; "}, []string{"a=1; b=2; c=3; d=4"}},
 		{"on plain http", []string{"auth_gateway=x; a=1"}, []string{"a=1"}},
 		{"flows and devices", []string{"__Host-auth_gateway_flow_abc=1; __Host-auth_gateway_device=2; auth_gateway_lang=ja; a=1"}, []string{"a=1"}},
 		{"in several lines", []string{"__Host-auth_gateway=x", "a=1"}, []string{"a=1"}},

@@ -1,0 +1,101 @@
+package module
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+// nothing is an app that does nothing.
+var nothing = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+
+// A signed-in request with six identity headers and more stays in its budget.
+func TestAllocations(t *testing.T) {
+	g := newGate(t, &App{}, &Gateway{})
+	cookie := g.signIn(t)
+	requests := make([]*http.Request, 1001) // the first one is a rehearsal
+	for i := range requests {
+		requests[i] = request("GET", "/a/page", cookie)
+	}
+	w, n := httptest.NewRecorder(), 0
+	perRun := testing.AllocsPerRun(len(requests)-1, func() {
+		if err := g.ServeHTTP(w, requests[n], nothing); err != nil {
+			t.Fatal(err)
+		}
+		n++
+	})
+	for name := range map[string]struct{}{"Remote-User": {}, "Remote-Id": {}, "Remote-Email": {}, "Remote-Name": {}, "Remote-Role": {}, "Remote-Groups": {}} {
+		if len(requests[n-1].Header[name]) != 1 {
+			t.Fatalf("%s is there %d times", name, len(requests[n-1].Header[name]))
+		}
+	}
+	if perRun > 8 {
+		t.Errorf("%v allocations, the budget is 8", perRun)
+	}
+}
+
+// BenchmarkGateway measures the handler alone. Requests are made ready in
+// batches, outside of what is measured, because no two requests of Caddy share
+// a header, a context or placeholders. "empty" is a handler that does nothing:
+// what the measuring itself costs, to be subtracted.
+func BenchmarkGateway(b *testing.B) {
+	g := newGate(b, &App{}, &Gateway{Public: []string{"/public/*"}})
+	cookie := g.signIn(b)
+	g.update(b, func(tx store.Tx) error { // six identity headers
+		known := g.account.Attributes
+		return tx.SaveAttributes(g.account.ID, identity.Attributes{Email: known.Email, Name: known.Name, Role: known.Role}, time.Now())
+	})
+	for _, bm := range []struct {
+		name, path string
+		cookie     *http.Cookie
+		handler    caddyhttp.MiddlewareHandler
+	}{
+		{"empty", "/a/page", cookie, empty{}},
+		{"signed-in", "/a/page", cookie, g},
+		{"public", "/public/a", nil, g},
+		{"redirect", "/a/page", nil, g},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			pristine := request("GET", bm.path, bm.cookie)
+			batch := make([]*http.Request, 64)
+			w := &discard{header: make(http.Header, 8)}
+			b.ReportAllocs()
+			for i := range b.N {
+				if i%len(batch) == 0 {
+					b.StopTimer()
+					for j := range batch {
+						batch[j] = pristine.Clone(pristine.Context())
+						batch[j] = caddyhttp.PrepareRequest(batch[j], caddy.NewReplacer(), w, &caddyhttp.Server{})
+						caddyhttp.SetVar(batch[j].Context(), caddyhttp.ClientIPVarKey, "127.0.0.1")
+					}
+					b.StartTimer()
+				}
+				clear(w.header)
+				if err := bm.handler.ServeHTTP(w, batch[i%len(batch)], nothing); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// empty is a handler that does nothing.
+type empty struct{}
+
+func (empty) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return next.ServeHTTP(w, r)
+}
+
+// discard is a ResponseWriter that keeps nothing.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(int)             {}

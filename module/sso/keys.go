@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rsa"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 
@@ -39,6 +40,13 @@ func (k *keySet) verify(ctx context.Context, jwt string, algs []jose.SignatureAl
 		return nil, err
 	}
 	header := jws.Signatures[0].Header
+	for _, extension := range []jose.HeaderKey{"crit", "b64"} {
+		// None is understood here (RFC 7515 section 4.1.11), and a JWT may
+		// not be signed without its encoding (RFC 7797 section 7).
+		if _, asked := header.ExtraHeaders[extension]; asked {
+			return nil, fmt.Errorf("the header %s asks for what is not understood", extension)
+		}
+	}
 	keys, err := k.document.get(ctx)
 	if err != nil {
 		return nil, asFault(FaultKeys, "reading the provider's keys", err)

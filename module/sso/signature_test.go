@@ -102,7 +102,13 @@ func TestSignatureAttacks(t *testing.T) {
 		}, "claims"},
 		{"an unknown critical header", func(_ *scene, own *providertest.Key, c map[string]any) string {
 			return own.Sign(c, map[jose.HeaderKey]any{"crit": []string{"policy"}, "policy": "x"})
-		}, ""},
+		}, "the header crit asks for what is not understood"},
+		{"signed without its encoding", func(_ *scene, own *providertest.Key, c map[string]any) string {
+			return own.Sign(c, map[jose.HeaderKey]any{"crit": []string{"b64"}, "b64": false})
+		}, "asks for what is not understood"},
+		{"signed without its encoding, and without saying that this is critical", func(_ *scene, own *providertest.Key, c map[string]any) string {
+			return own.Sign(c, map[jose.HeaderKey]any{"b64": false})
+		}, "the header b64 asks for what is not understood"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

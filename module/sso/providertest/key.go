@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"sync"
@@ -57,6 +58,15 @@ func (k *Key) Public() json.RawMessage {
 		panic(err)
 	}
 	return raw
+}
+
+// DER returns the public half as a certificate has it.
+func (k *Key) DER() []byte {
+	der, err := x509.MarshalPKIXPublicKey(k.Private.Public())
+	if err != nil {
+		panic(err)
+	}
+	return der
 }
 
 // Sign returns the claims as a JWT; header adds to its protected header.

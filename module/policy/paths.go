@@ -24,11 +24,12 @@ type Path struct {
 // (url.URL.EscapedPath), decoded with percent-encoding taken away
 // (url.URL.Path).
 //
-// A path is ambiguous if it has dot segments or doubled slashes; if it has a
-// backslash, a semicolon (some servers cut off what follows), a control
-// character, a percent-encoding that is still there after decoding, or bytes
-// that are not UTF-8; if encoding hides a slash or a character that nobody has
-// to encode; or if it does not begin with a slash at all.
+// A path is ambiguous if it has dot segments, also with blanks after the dots,
+// or doubled slashes; if it has a backslash, a semicolon (some servers cut off
+// what follows), a control character, a percent-encoding that is still there
+// after decoding, or bytes that are not UTF-8; if encoding hides a slash or a
+// character that nobody has to encode; or if it does not begin with a slash at
+// all.
 func ReadPath(raw, decoded string) Path {
 	if isPlain(decoded) || isUnequivocal(decoded) {
 		return Path{Clean: decoded, Ambiguous: raw != decoded && hides(raw)}
@@ -86,13 +87,18 @@ func isUnequivocal(decoded string) bool {
 	return true
 }
 
-// endsDots reports whether rest begins with a segment that is "." or "..".
+// endsDots reports whether rest begins with a segment that is "." or "..", or
+// that with blanks after it, which Windows drops.
 func endsDots(rest string) bool {
 	dots := 0
 	for dots < len(rest) && rest[dots] == '.' {
 		dots++
 	}
-	return (dots == 1 || dots == 2) && (dots == len(rest) || rest[dots] == '/')
+	end := dots
+	for end < len(rest) && rest[end] == ' ' {
+		end++
+	}
+	return (dots == 1 || dots == 2) && (end == len(rest) || rest[end] == '/')
 }
 
 // hides reports whether raw encodes what need not be encoded: a slash, or an

@@ -16,6 +16,14 @@ func down(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 // hang answers nothing until the caller has given up.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
+// drip begins an answer that never ends.
+func drip(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write([]byte("{"))
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
+}
+
 // huge answers with more than 1 MiB, without saying so beforehand.
 func huge(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
@@ -85,25 +93,27 @@ func TestBadCalls(t *testing.T) {
 // TestSlow: each call has its time (rule 18).
 func TestSlow(t *testing.T) {
 	for _, path := range []string{providertest.PathDiscovery, providertest.PathToken, providertest.PathKeys, providertest.PathUserinfo} {
-		t.Run(path, func(t *testing.T) {
-			s := newScene(t)
-			p, err := sso.NewProvider("okta", sso.Config{Issuer: s.idp.Issuer(), ClientID: providertest.ClientID},
-				providertest.ClientSecret, sso.Options{Clock: s.clock.Now, Timeout: 100 * time.Millisecond})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer p.Close()
-			s.sso = p
-			s.behave(func(b *providertest.Behaviour) {
-				b.Handlers[path] = hang
-				b.InUserinfo = []string{"email"}
+		for name, handler := range map[string]http.HandlerFunc{"says nothing": hang, "stops halfway": drip} {
+			t.Run(path+" "+name, func(t *testing.T) {
+				s := newScene(t)
+				p, err := sso.NewProvider("okta", sso.Config{Issuer: s.idp.Issuer(), ClientID: providertest.ClientID},
+					providertest.ClientSecret, sso.Options{Clock: s.clock.Now, Timeout: 100 * time.Millisecond})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer p.Close()
+				s.sso = p
+				s.behave(func(b *providertest.Behaviour) {
+					b.Handlers[path] = handler
+					b.InUserinfo = []string{"email"}
+				})
+				if path == providertest.PathDiscovery {
+					wantFault(t, s.tryStart(t), sso.FaultTimeout, "")
+					return
+				}
+				_, err = s.signIn(t)
+				wantFault(t, err, sso.FaultTimeout, "")
 			})
-			if path == providertest.PathDiscovery {
-				wantFault(t, s.tryStart(t), sso.FaultTimeout, "")
-				return
-			}
-			_, err = s.signIn(t)
-			wantFault(t, err, sso.FaultTimeout, "")
-		})
+		}
 	}
 }

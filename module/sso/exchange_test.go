@@ -136,3 +136,28 @@ func TestNothingSecretIsTold(t *testing.T) {
 		})
 	}
 }
+
+// A provider that sends much does not fill the log with it.
+func TestFaultsAreShort(t *testing.T) {
+	long := strings.Repeat("long ", 100_000)
+	for name, behave := range map[string]func(*providertest.Behaviour){
+		"issuer of the ID token": func(b *providertest.Behaviour) { b.Claims = func(c map[string]any) { c["iss"] = long } },
+		"audience":               func(b *providertest.Behaviour) { b.Claims = func(c map[string]any) { c["aud"] = long } },
+		"algorithm": func(b *providertest.Behaviour) {
+			b.Sign = func(c map[string]any) string { return providertest.Forge(`{"alg":"`+long+`"}`, c, nil) }
+		},
+		"error": func(b *providertest.Behaviour) {
+			b.Response = func(q url.Values) { q.Set("error", long) }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.behave(behave)
+			pending, query := s.start(t)
+			_, err := s.sso.Finish(t.Context(), pending, callback, query)
+			if err == nil || len(err.Error()) > 2000 {
+				t.Errorf("%d bytes: %.100v", len(fmt.Sprint(err)), err)
+			}
+		})
+	}
+}

@@ -55,6 +55,10 @@ const (
 	FaultOther FaultKind = "other"
 )
 
+// maxText is how long the text of a fault may be, in characters: libraries
+// quote what a provider sent at whatever length.
+const maxText = 800
+
 // Fault is the error of every sign-in that failed in this package. Its text
 // is for the log; it never holds a secret, a code or a token.
 type Fault struct {
@@ -80,7 +84,7 @@ func (f *Fault) Error() string {
 		b.WriteString(" " + f.SSO)
 	}
 	if f.Err != nil {
-		b.WriteString(": " + f.Err.Error())
+		b.WriteString(": " + words(f.Err.Error(), maxText, nil))
 	}
 	if f.ProviderError != "" {
 		fmt.Fprintf(&b, ": the provider says %q", f.ProviderError)

@@ -43,13 +43,19 @@ func (p *Provider) exchange(ctx context.Context, meta *metadata, redirectURI, co
 	if verifier != "" {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
+	ctx, cancel := context.WithTimeout(ctx, p.http.Timeout)
+	defer cancel()
 	token, err := client.Exchange(oidc.ClientContext(ctx, p.http), code, options...)
 	if refused := new(oauth2.RetrieveError); errors.As(err, &refused) {
 		// Its text has the whole answer in it, and with that perhaps tokens.
 		return nil, "", p.refusal(doing, refused, code, verifier)
 	}
 	if err != nil {
-		return nil, "", asFault(FaultToken, doing, err)
+		kind := FaultToken
+		if deadline, _ := ctx.Deadline(); !time.Now().Before(deadline) {
+			kind = FaultTimeout // oauth2 turns what ends an answer halfway into text
+		}
+		return nil, "", asFault(kind, doing, err)
 	}
 	if token.TokenType != "" && !strings.EqualFold(token.TokenType, "Bearer") {
 		return nil, "", faultf(FaultToken, "%s: the token type is %q, want Bearer", doing, words(token.TokenType, 64, nil))

@@ -10,11 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
-
-	"github.com/auth-gateway/caddy-auth-gateway/module"
 )
 
 var update = flag.Bool("update", false, "write what comes out into testdata")
@@ -95,75 +92,4 @@ func TestAdaptTwice(t *testing.T) {
 	if second := adapt(input); first != second || !strings.Contains(first, `"language": "ja"`) {
 		t.Errorf("first:\n%s\nsecond:\n%s", first, second)
 	}
-}
-
-// FuzzCaddyfile: whatever is written, adapting returns, and what comes out is
-// JSON that the modules take back without a rest.
-func FuzzCaddyfile(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		input, _, _ := strings.Cut(string(content), dashes)
-		f.Add(input + "\n")
-	}
-	f.Fuzz(func(t *testing.T, input string) {
-		if strings.Contains(input, "import") {
-			t.Skip("would read files of this machine")
-		}
-		output, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), nil)
-		if err != nil {
-			return
-		}
-		config := new(caddy.Config)
-		if err := json.Unmarshal(output, config); err != nil {
-			t.Fatal(err)
-		}
-		if raw := config.AppsRaw["auth_gateway"]; raw != nil {
-			if err := caddy.StrictUnmarshalJSON(raw, new(module.App)); err != nil {
-				t.Fatalf("%v in %s", err, raw)
-			}
-		}
-		for _, raw := range gatewaysIn(t, output) {
-			if err := caddy.StrictUnmarshalJSON(raw, new(module.Gateway)); err != nil {
-				t.Fatalf("%v in %s", err, raw)
-			}
-		}
-	})
-}
-
-// gatewaysIn finds the handlers of ours in a configuration, wherever they are.
-func gatewaysIn(t *testing.T, config []byte) (found []json.RawMessage) {
-	var value any
-	if err := json.Unmarshal(config, &value); err != nil {
-		t.Fatal(err)
-	}
-	var walk func(any)
-	walk = func(value any) {
-		switch value := value.(type) {
-		case []any:
-			for _, item := range value {
-				walk(item)
-			}
-		case map[string]any:
-			for _, item := range value {
-				walk(item)
-			}
-			if value["handler"] == name {
-				delete(value, "handler")
-				raw, err := json.Marshal(value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				found = append(found, raw)
-			}
-		}
-	}
-	walk(value)
-	return found
 }

@@ -50,7 +50,8 @@ type Message struct {
 
 // shownMessage is a message as a template shows it.
 type shownMessage struct {
-	text   string
+	Text   string
+	Calm   bool     // nobody did anything wrong
 	at     string   // id of the input at which it stands; "": above the form
 	blamed []string // ids of the inputs that are to blame
 	focus  string   // id of the input in which typing goes on
@@ -83,6 +84,8 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 	switch message.Kind {
 	case NoMessage:
 		return nil, nil
+	case FlowEnded:
+		m.Calm = true
 	case WrongCredentials:
 		m.blamed, m.focus = []string{"email", "password"}, "password"
 	case WaitCredentials, WaitPasscode:
@@ -111,7 +114,7 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 		m.blamed, m.focus = []string{m.at}, m.at
 	}
 	var err error
-	m.text, err = s.T(key, params...)
+	m.Text, err = s.say(key, params...)
 	return m, err
 }
 

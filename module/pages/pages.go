@@ -44,6 +44,14 @@ type View struct {
 	// show another page: a post, a callback. There is no switch then.
 	Self string
 
+	// Again is where "Try again" leads on an error page that cannot be shown
+	// again itself. Default: Self.
+	Again string
+
+	// SignIn is where "Go to sign-in" leads on an error page. Default:
+	// /auth-gateway/sign-in.
+	SignIn string
+
 	// FormTargets are origins (https://idp.example.com) beside this site at
 	// which a form of this page may end up; browsers check where a post is
 	// redirected to.

@@ -189,18 +189,24 @@ func TestErrorKinds(t *testing.T) {
 func TestWayOn(t *testing.T) {
 	p := newPages(t, Brand{}, "en")
 	for _, test := range []struct {
-		name, self string
-		page       Error
-		want       string
+		name, self    string
+		again, signIn string
+		page          Error
+		want          string
 	}{
-		{"tries the same page again", "/a?b=c", Error{Kind: StoreUnavailable}, `<a class="button primary" href="/a?b=c">Try again</a>`},
-		{"never posts again by a link", "", Error{Kind: StoreUnavailable}, `<a class="button primary" href="/auth-gateway/sign-in">Try again</a>`},
-		{"leaves the site for nobody", "//evil.example", Error{Kind: Busy}, `<a class="button primary" href="/auth-gateway/sign-in">Try again</a>`},
-		{"goes back to the app", "", Error{Kind: NotFound}, `<a class="button primary" href="/">Go to app.example.com</a>`},
-		{"goes where the caller says", "", Error{Kind: NotFound, Way: Way{Kind: WaySignIn, Href: "/auth-gateway/sign-in?return_to=%2Fx"}}, `<a class="button primary" href="/auth-gateway/sign-in?return_to=%2Fx">Go to sign-in</a>`},
-		{"switches the account by a post", "", Error{Kind: NotAllowed, Way: Way{Flow: "f1"}}, "<form method=\"post\" action=\"/auth-gateway/sign-out\">\n<input type=\"hidden\" name=\"flow\" value=\"f1\">"},
+		{"tries the same page again", "/a?b=c", "", "", Error{Kind: StoreUnavailable}, `<a class="button primary" href="/a?b=c">Try again</a>`},
+		{"never posts again by a link", "", "", "", Error{Kind: StoreUnavailable}, `<a class="button primary" href="/auth-gateway/sign-in">Try again</a>`},
+		{"leaves the site for nobody", "//evil.example", "", "", Error{Kind: Busy}, `<a class="button primary" href="/auth-gateway/sign-in">Try again</a>`},
+		{"goes back to the app", "", "", "", Error{Kind: NotFound}, `<a class="button primary" href="/">Go to app.example.com</a>`},
+		{"goes where the caller says", "", "", "", Error{Kind: NotFound, Way: Way{Kind: WaySignIn, Href: "/auth-gateway/sign-in?return_to=%2Fx"}}, `<a class="button primary" href="/auth-gateway/sign-in?return_to=%2Fx">Go to sign-in</a>`},
+		{"switches the account by a post", "", "", "", Error{Kind: NotAllowed, Way: Way{Flow: "f1"}}, "<form method=\"post\" action=\"/auth-gateway/sign-out\">\n<input type=\"hidden\" name=\"flow\" value=\"f1\">"},
+		{"tries the app's page again", "", "/a?b=c", "/auth-gateway/sign-in?return_to=%2Fx", Error{Kind: StoreUnavailable}, `<a class="button primary" href="/a?b=c">Try again</a>`},
+		{"leaves the site for nobody, not even again", "", `/\evil.example`, "", Error{Kind: StoreUnavailable}, `<a class="button primary" href="/auth-gateway/sign-in">Try again</a>`},
+		{"remembers where one was going", "", "", "/auth-gateway/sign-in?return_to=%2Fx", Error{Kind: FlowExpired}, `<a class="button primary" href="/auth-gateway/sign-in?return_to=%2Fx">Go to sign-in</a>`},
+		{"remembers it when trying again", "", "", "/auth-gateway/sign-in?return_to=%2Fx", Error{Kind: Busy}, `<a class="button primary" href="/auth-gateway/sign-in?return_to=%2Fx">Try again</a>`},
 	} {
-		body, err := io.ReadAll(write(t, p, View{Host: "app.example.com", Self: test.self}, test.page).Body)
+		view := View{Host: "app.example.com", Self: test.self, Again: test.again, SignIn: test.signIn}
+		body, err := io.ReadAll(write(t, p, view, test.page).Body)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // shown is what a template sees.
@@ -13,7 +15,7 @@ type shown struct {
 	View
 	Page        Page
 	Lang        string
-	Title       string // the heading
+	Title       string
 	WindowTitle string
 	Style       template.CSS
 	Brand       string // "" where the heading says the same
@@ -33,7 +35,7 @@ func (p *Pages) prepare(v View, page Page) (*shown, error) {
 	}
 	s := &shown{View: v, Page: page, Lang: c.tag.String(), Style: p.style, catalogue: c}
 
-	title, err := s.T(titleKey(page), "host", v.Host)
+	title, err := s.say(titleKey(page), "host", v.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func (p *Pages) prepare(v View, page Page) (*shown, error) {
 	// A screen reader says the title first, so that it tells of a mistake.
 	s.WindowTitle = s.Title
 	if s.message != nil {
-		if s.WindowTitle, err = s.T("title.message", "message", s.message.text, "title", s.Title); err != nil {
+		if s.WindowTitle, err = s.say("title.message", "message", s.message.Text, "title", s.Title); err != nil {
 			return nil, err
 		}
 	}
@@ -80,10 +82,45 @@ func titleKey(page Page) string {
 	return page.name() + ".title"
 }
 
-// T returns a text. params alternate between a placeholder's name and its value.
-func (s *shown) T(key string, params ...any) (string, error) {
+// say returns a text. params alternate between a placeholder's name and its
+// value.
+func (s *shown) say(key string, params ...any) (string, error) {
 	return s.catalogue.say(key, params...)
 }
+
+// T returns a text for a page.
+func (s *shown) T(key string, params ...any) (template.HTML, error) {
+	text, err := s.say(key, params...)
+	return s.Breakable(text), err
+}
+
+// Heading is the title for the page itself.
+func (s *shown) Heading() template.HTML { return s.Breakable(s.Title) }
+
+// longWord is how many characters fit beside others on a line of a phone.
+const longWord = 20
+
+// Breakable escapes a text and lets long host names and addresses break where
+// people pause: before a dot or an at sign.
+func (*shown) Breakable(text string) template.HTML {
+	var b strings.Builder
+	for word := range strings.SplitAfterSeq(text, " ") {
+		if utf8.RuneCountInString(word) > longWord {
+			for at := joint.FindStringIndex(word); at != nil; at = joint.FindStringIndex(word) {
+				b.WriteString(template.HTMLEscapeString(word[:at[0]+1]) + "<wbr>")
+				word = word[at[0]+1:]
+			}
+		}
+		b.WriteString(template.HTMLEscapeString(word))
+	}
+	return template.HTML(b.String())
+}
+
+// joint finds what stands between the parts of a name.
+var joint = regexp.MustCompile(`[a-zA-Z0-9][.@][a-zA-Z0-9]`)
+
+// Whole keeps a telephone number on one line.
+func (*shown) Whole(text string) string { return strings.ReplaceAll(text, " ", "\u00a0") }
 
 // Or returns the address, or the default for none.
 func (*shown) Or(address, otherwise string) string {
@@ -95,7 +132,7 @@ func (*shown) Or(address, otherwise string) string {
 
 // Time writes a time as the language does.
 func (s *shown) Time(t time.Time) (string, error) {
-	layout, err := s.T("format.time")
+	layout, err := s.say("format.time")
 	if err != nil {
 		return "", err
 	}
@@ -104,11 +141,11 @@ func (s *shown) Time(t time.Time) (string, error) {
 
 // MessageAt returns the message if it belongs at that input, or above the
 // form when the id is "".
-func (s *shown) MessageAt(id string) string {
+func (s *shown) MessageAt(id string) *shownMessage {
 	if s.message == nil || s.message.at != id {
-		return ""
+		return nil
 	}
-	return s.message.text
+	return s.message
 }
 
 // Describe returns the attributes that tie an input to its hints and, if it is
@@ -188,11 +225,11 @@ func (s *shown) AppHref() template.URL {
 // CodesFile is the recovery codes as a file to save, in its own address.
 func (s *shown) CodesFile() (template.URL, error) {
 	page := s.Page.(RecoveryCodes)
-	owner, err := s.T("recovery_codes.owner", "host", s.Host, "email", page.Email)
+	owner, err := s.say("recovery_codes.owner", "host", s.Host, "email", page.Email)
 	if err != nil {
 		return "", err
 	}
-	why, err := s.T("recovery_codes.once")
+	why, err := s.say("recovery_codes.once")
 	if err != nil {
 		return "", err
 	}
@@ -202,17 +239,17 @@ func (s *shown) CodesFile() (template.URL, error) {
 }
 
 // What is the sentence on what happened.
-func (s *shown) What() (string, error) { return s.errorText("what") }
+func (s *shown) What() (template.HTML, error) { return s.errorText("what") }
 
 // Do is the sentence on what to do now.
-func (s *shown) Do() (string, error) { return s.errorText("do") }
+func (s *shown) Do() (template.HTML, error) { return s.errorText("do") }
 
-func (s *shown) errorText(part string) (string, error) {
+func (s *shown) errorText(part string) (template.HTML, error) {
 	page := s.Page.(Error)
 	sso := page.Detail.SSO
 	if sso == "" {
 		var err error
-		if sso, err = s.T("error.unnamed_sso"); err != nil {
+		if sso, err = s.say("error.unnamed_sso"); err != nil {
 			return "", err
 		}
 	}
@@ -231,10 +268,12 @@ func (s *shown) Way() Way {
 		switch {
 		case way.Kind == WayBack:
 			way.Href = "/"
+		case way.Kind == WayTryAgain && isPath(s.Again):
+			way.Href = s.Again
 		case way.Kind == WayTryAgain && isPath(s.Self):
 			way.Href = s.Self
 		default:
-			way.Href = "/auth-gateway/sign-in"
+			way.Href = s.Or(s.SignIn, "/auth-gateway/sign-in")
 		}
 	}
 	return way

@@ -152,7 +152,7 @@ func (d *document) checkPolicy(policy string) {
 
 // autocomplete is what password managers and one-time codes want.
 var autocomplete = map[string]string{
-	"email": "username", "account": "username", "recovery-code": "off",
+	"email": "username", "recovery-code": "off",
 	"passcode": "one-time-code",
 }
 
@@ -180,6 +180,12 @@ func (d *document) checkForms() {
 		if attr(n, "type") == "hidden" {
 			continue
 		}
+		if id == "account" { // for password managers; people read it beside
+			if attr(n, "aria-hidden") != "true" || attr(n, "tabindex") != "-1" || attr(n, "autocomplete") != "username" || has(n, "name") {
+				d.t.Error("the account is in people's way")
+			}
+			continue
+		}
 		if labels[id] == "" {
 			d.t.Errorf("input %q has no label", id)
 		}
@@ -196,7 +202,7 @@ func (d *document) checkForms() {
 		if attr(n, "type") == "password" && (has(n, "value") || has(n, "maxlength")) {
 			d.t.Errorf("input %q keeps or cuts off a password", id)
 		}
-		if id != "account" && (attr(n, "spellcheck") != "false" || attr(n, "autocapitalize") != "none") {
+		if attr(n, "spellcheck") != "false" || attr(n, "autocapitalize") != "none" {
 			d.t.Errorf("input %q is spell-checked or capitalised", id)
 		}
 		described := attr(n, "aria-describedby")
@@ -236,9 +242,9 @@ func TestMessages(t *testing.T) {
 		focus  string
 	}{
 		{"never which of the two", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WrongCredentials}}, "The e-mail address or the password is not right.", "", "email password", "password"},
-		{"held off", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials, Wait: 61 * time.Second}}, "Too many attempts did not work. Please wait 2 minutes, then try again.", "", "", "password"},
-		{"held off for long", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials, Wait: 91 * time.Minute}}, "Too many attempts did not work. Please wait 2 hours, then try again.", "", "", "password"},
-		{"held off until now", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials}}, "Too many attempts did not work. Please wait 1 minute, then try again.", "", "", "password"},
+		{"held off", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials, Wait: 61 * time.Second}}, "There were too many failed attempts. Please wait 2 minutes, then try again.", "", "", "password"},
+		{"held off for long", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials, Wait: 91 * time.Minute}}, "There were too many failed attempts. Please wait 2 hours, then try again.", "", "", "password"},
+		{"held off until now", SignIn{Password: true, Email: "a@b.test", Message: Message{Kind: WaitCredentials}}, "There were too many failed attempts. Please wait 1 minute, then try again.", "", "", "password"},
 		{"empty field", SignIn{Password: true, Message: Message{Kind: FieldEmpty, Field: EmailField}}, "Enter your e-mail address.", "email", "email", "email"},
 		{"wrong passcode", Passcode{Method: "app", Message: Message{Kind: WrongPasscode}}, "That passcode is not right, or was used before. Wait for the next one and enter it.", "passcode", "passcode", "passcode"},
 		{"wrong recovery code", Passcode{Method: "app", Recovery: true, Message: Message{Kind: WrongPasscode}}, "That recovery code is not right, or was used before.", "recovery-code", "recovery-code", "recovery-code"},

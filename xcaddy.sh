@@ -144,7 +144,6 @@ formatted() {
 vet() {
 	go vet ./...
 	go vet -tags="$tags,integration" ./integration/... ./module/pages
-	go vet -tags="$tags,screenshots" ./module/pages
 }
 
 lint() {
@@ -192,8 +191,9 @@ all() {
 
 bench() {
 	build
-	go test -run '^$' -bench . -benchmem ./module/...
-	go run ./integration/bench -caddy ./caddy
+	mkdir -p integration/output
+	go build -ldflags '-w -s' -o integration/output/plain-caddy github.com/caddyserver/caddy/v2/cmd/caddy
+	go run ./integration/bench -caddy ./caddy -plain integration/output/plain-caddy "$@"
 }
 
 case "${1:-build} ${2:-}" in
@@ -201,7 +201,7 @@ case "${1:-build} ${2:-}" in
 'run ') run ;;
 'test ') all ;;
 'test unit') unit ;;
-'bench ') bench ;;
+'bench '*) bench "${@:2}" ;;
 'help ' | '-h ' | '--help ') usage ;;
 *)
 	usage >&2

@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func ReadCookie(header http.Header, fullName string) string {
 		for line != "" {
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
-			name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			name, value, _ := strings.Cut(textproto.TrimString(pair), "=")
 			if name != fullName || value == "" {
 				continue
 			}
@@ -81,7 +82,7 @@ func CookieNames(header http.Header, prefix string) []string {
 	var names []string
 	for _, line := range header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
-			name, _, _ := strings.Cut(strings.TrimSpace(pair), "=")
+			name, _, _ := strings.Cut(textproto.TrimString(pair), "=")
 			if !strings.HasPrefix(name, prefix) || slices.Contains(names, name) {
 				continue
 			}
@@ -116,23 +117,27 @@ func StripCookies(header http.Header) {
 // withoutOurs returns a line of cookies without ours. As long as what stays
 // lies together it is a part of the line, so that nothing is allocated.
 func withoutOurs(line string) string {
-	rest, begins, ends := "", -1, 0
+	var joined strings.Builder // what stays, where it does not lie together
+	part, begins, ends := "", -1, 0
 	keep := func() {
-		switch {
-		case begins < 0:
-		case rest == "":
-			rest = line[begins:ends]
-		default:
-			rest += "; " + line[begins:ends]
+		if begins < 0 {
+			return
 		}
-		begins = -1
+		if part != "" {
+			if joined.Len() == 0 {
+				joined.WriteString(part)
+			}
+			joined.WriteString("; ")
+			joined.WriteString(line[begins:ends])
+		}
+		part, begins = line[begins:ends], -1
 	}
 	for start := 0; start < len(line); {
 		stop := start + strings.IndexByte(line[start:], ';')
 		if stop < start {
 			stop = len(line)
 		}
-		pair := strings.TrimSpace(line[start:stop])
+		pair := textproto.TrimString(line[start:stop]) // as net/http does
 		if name, _, _ := strings.Cut(pair, "="); pair == "" || isOurs(name) {
 			keep()
 		} else {
@@ -144,7 +149,10 @@ func withoutOurs(line string) string {
 		start = stop + 1
 	}
 	keep()
-	return strings.TrimSpace(rest)
+	if joined.Len() > 0 {
+		part = joined.String()
+	}
+	return textproto.TrimString(part)
 }
 
 func holdsOurs(lines []string) bool {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -24,6 +25,8 @@ func TestStripCookiesLeavesTheAppItsOwn(t *testing.T) {
 		{"in several lines", []string{"__Host-auth_gateway=x", "a=1"}, []string{"a=1"}},
 		{"without spaces", []string{"a=1;__Host-auth_gateway=x;b=2"}, []string{"a=1; b=2"}},
 		{"with more spaces", []string{"a=1;   __Host-auth_gateway = x ;b=2"}, []string{"a=1; b=2"}},
+		{"the app's behind a space that is none", []string{"__Host-auth_gateway=x; \u00a0b=2"}, []string{"\u00a0b=2"}},
+		{"ours behind a space that is none", []string{"\u00a0__Host-auth_gateway=x; b=2"}, []string{"b=2"}},
 		{"a name that begins alike", []string{"auth_gateways=1; xauth_gateway=2"}, []string{"auth_gateways=1; xauth_gateway=2"}},
 		{"our name as a value", []string{"a=auth_gateway"}, []string{"a=auth_gateway"}},
 		{"without a value", []string{"__Host-auth_gateway; a"}, []string{"a"}},
@@ -41,6 +44,24 @@ func TestStripCookiesLeavesTheAppItsOwn(t *testing.T) {
 	}
 }
 
+// A header full of our cookies costs no more than its length.
+func TestStripCookiesOfALongHeader(t *testing.T) {
+	long := strings.Repeat("a=1; auth_gateway=x; ", 50_000)
+	header := http.Header{}
+	bytes := testing.Benchmark(func(b *testing.B) {
+		for b.Loop() {
+			header["Cookie"] = []string{long}
+			StripCookies(header)
+		}
+	}).AllocedBytesPerOp()
+	if bytes > int64(4*len(long)) {
+		t.Errorf("%d bytes are copied for a header of %d", bytes, len(long))
+	}
+	if got, want := header.Get("Cookie"), strings.TrimSuffix(strings.Repeat("a=1; ", 50_000), "; "); got != want {
+		t.Errorf("%d bytes are left, want %d", len(got), len(want))
+	}
+}
+
 func TestReadCookie(t *testing.T) {
 	for _, tc := range []struct {
 		name, sent, want string
@@ -51,6 +72,7 @@ func TestReadCookie(t *testing.T) {
 		{"twice, different", "__Host-auth_gateway=v; __Host-auth_gateway=w", ""},
 		{"without the prefix on https", "auth_gateway=v", ""},
 		{"empty", "__Host-auth_gateway=", ""},
+		{"behind a space that is none", "\u00a0__Host-auth_gateway=v", ""},
 		{"prefix of a longer name", "__Host-auth_gateway_flow_x=v", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -157,88 +157,6 @@ func TestKnownBrowser(t *testing.T) {
 	_ = bob
 }
 
-func TestKnownBrowserInABadNetwork(t *testing.T) {
-	w := newWorld(t)
-	alice := w.add("alice@example.test")
-	mine := knownBrowser("mine", alice.ID)
-	office := from(mine.Address.String())
-	for i := range networkGuesses {
-		w.expect("guess", w.password(fmt.Sprintf("made-up-%d@example.test", i), wrong, office), "wrong")
-	}
-	w.expect("a stranger of that network", w.password("alice@example.test", goodPassword, office), "held 30s")
-	w.expect("her own browser there", w.password("alice@example.test", goodPassword, mine), "in")
-	w.expect("a stranger of another network", w.password("alice@example.test", goodPassword, elsewhere(1)), "in")
-	w.clock.Pass(networkLeak)
-	w.expect("after the leak", w.password("alice@example.test", goodPassword, office), "in")
-	w.expect("a right one does not count", w.password("alice@example.test", goodPassword, office), "in")
-	w.expect("a wrong one does", w.password("alice@example.test", wrong, office), "wrong")
-	w.expect("so that is all", w.password("alice@example.test", goodPassword, office), "held 30s")
-	w.clock.Pass(2 * networkGuesses * networkLeak)
-	for i := range networkGuesses {
-		w.expect("long after", w.password(fmt.Sprintf("others-%d@example.test", i), wrong, office), "wrong")
-	}
-}
-
-// People of a busy office sign in all the time. That must not keep the
-// failures of the past from being forgotten.
-func TestBusyNetworkForgets(t *testing.T) {
-	w := newWorld(t)
-	w.add("alice@example.test")
-	office := from("192.0.2.9")
-	for i := range networkGuesses - 1 {
-		w.expect("guess", w.password(fmt.Sprintf("made-up-%d@example.test", i), wrong, office), "wrong")
-	}
-	for range 2 * networkGuesses {
-		w.clock.Pass(networkLeak / 2)
-		w.expect("a right one", w.password("alice@example.test", goodPassword, office), "in")
-	}
-	for i := range networkGuesses {
-		w.expect("forgotten", w.password(fmt.Sprintf("others-%d@example.test", i), wrong, office), "wrong")
-	}
-}
-
-func TestIPv6NetworkIsCountedWhole(t *testing.T) {
-	w := newWorld(t)
-	for i := range networkGuesses {
-		w.expect("guess", w.password(fmt.Sprintf("made-up-%d@example.test", i), wrong, from(fmt.Sprintf("2001:db8::%x", i+1))), "wrong")
-	}
-	w.expect("same /64", w.password("more@example.test", wrong, from("2001:db8::ffff:1")), "held 30s")
-	w.expect("another /64", w.password("more@example.test", wrong, from("2001:db8:0:1::1")), "wrong")
-}
-
-// Made-up names and networks share a fixed number of counters.
-func TestMadeUpNamesCostNoRoom(t *testing.T) {
-	w := newWorld(t)
-	keys := make(map[string]bool)
-	for i := range 3 * buckets {
-		a := w.guesses.unknown(passwords, fmt.Sprintf("made-up-%d@example.test", i), elsewhere(i), w.clock.Now())
-		keys[a.person], keys[a.network] = true, true
-	}
-	if len(keys) > 2*buckets || len(keys) < buckets {
-		t.Errorf("%d counters for %d names", len(keys), 3*buckets)
-	}
-	other := newGuesses(mustRing(t, "another secret for tests that is long"))
-	differs := false
-	for i := range 8 {
-		email := fmt.Sprintf("made-up-%d@example.test", i)
-		differs = differs || other.unknown(passwords, email, From{}, w.clock.Now()).person != w.guesses.unknown(passwords, email, From{}, w.clock.Now()).person
-	}
-	if !differs {
-		t.Error("the counters of names can be foretold without the secret")
-	}
-}
-
-// The typing errors of years must not add up to a wait for people who type a
-// wrong address for the first time.
-func TestUnknownNamesBeginAnew(t *testing.T) {
-	w := newWorld(t)
-	w.guess("unknown@example.test", freeGuesses, elsewhere)
-	w.expect("at once", w.password("unknown@example.test", wrong, elsewhere(99)), "held 30s")
-	w.clock.Pass(bucketLifetime)
-	w.guess("unknown@example.test", freeGuesses, elsewhere)
-	w.expect("at once again", w.password("unknown@example.test", wrong, elsewhere(99)), "held 30s")
-}
-
 func TestPruneKeepsHeldAccountsHeld(t *testing.T) {
 	w := newWorld(t)
 	w.add("alice@example.test")
@@ -265,4 +183,77 @@ func TestRemovedAccountLeavesNoCounters(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Whatever way of writing leads to an account counts there. What leads nowhere
+// counts elsewhere, and opens nothing either.
+func TestSpellingsOfOneAddress(t *testing.T) {
+	w := newWorld(t)
+	w.add("mikel-jos\u00e9@example.test")
+	reaching := []string{
+		"mikel-jos\u00e9@example.test",
+		"MIKEL-JOS\u00c9@EXAMPLE.TEST",
+		" mikel-jos\u00e9@example.test\t",
+		"\u3000mikel-jos\u00e9@example.test\u00a0",
+		"mi\u212ael-jos\u00e9@example.test", // the Kelvin sign
+	}
+	elsewhereLed := []string{
+		"mikel-jose\u0301@example.test", // the accent apart
+		"mikel-jose@example.test",
+		"mikel-jos\u00e9@example.test.",
+		"mikel-jos\u00e9@\uff45xample.test",
+		"mikel-jos\u00e9\u200b@example.test",
+		"mikel-jos%C3%A9@example.test",
+	}
+	for i, spelling := range elsewhereLed {
+		w.expect(spelling, w.password(spelling, goodPassword, elsewhere(i)), "wrong")
+	}
+	for i := range freeGuesses {
+		w.expect("guess", w.password(reaching[i%len(reaching)], wrong, elsewhere(100+i)), "wrong")
+	}
+	for i, spelling := range reaching {
+		w.expect(spelling, w.password(spelling, goodPassword, elsewhere(200+i)), "held 30s")
+	}
+	w.clock.Pass(30 * time.Second)
+	w.expect("in the end", w.password(reaching[1], goodPassword, elsewhere(300)), "in")
+}
+
+// A clock that was set back lets nobody guess sooner.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld(t)
+	w.add("alice@example.test")
+	w.guess("alice@example.test", freeGuesses, elsewhere)
+	w.clock.Pass(-time.Hour)
+	w.expect("an hour earlier", w.password("alice@example.test", goodPassword, elsewhere(99)), "held 1h0m30s")
+}
+
+// A known browser has a budget of its own for passcodes, too, and no more of it
+// than anybody.
+func TestKnownBrowserPasscodes(t *testing.T) {
+	w := newWorld(t)
+	alice := w.add("alice@example.test")
+	app, _ := w.enroll(alice.ID, false)
+	mine := knownBrowser("mine", alice.ID)
+	for i := range maxGuesses {
+		w.clock.Pass(longestWait)
+		w.passcode(alice.ID, "not a code", elsewhere(i))
+	}
+	w.expect("a stranger", w.passcode(alice.ID, app.code(0), elsewhere(999)), "held until unlocked")
+	w.expect("the owner", w.passcode(alice.ID, app.code(0), mine), "in by app")
+	for range freeGuesses {
+		w.expect("guess", w.passcode(alice.ID, "not a code", mine), "wrong")
+	}
+	w.expect("its own budget", w.passcode(alice.ID, app.code(1), mine), "held 30s")
+	w.expect("its password", w.password("alice@example.test", goodPassword, mine), "in")
+	w.expect("clears no passcode count", w.passcode(alice.ID, app.code(1), mine), "held 30s")
+	counted := freeGuesses
+	for range 2 * maxGuesses {
+		w.clock.Pass(longestWait)
+		if w.passcode(alice.ID, "not a code", mine) == "wrong" {
+			counted++
+		}
+	}
+	if counted != maxGuesses {
+		t.Errorf("%d guesses from a known browser, want %d", counted, maxGuesses)
+	}
 }

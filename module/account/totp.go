@@ -71,11 +71,11 @@ func labelPart(text string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(text, ":", " ")), " ")
 }
 
-// typedCode takes out of a code what people put into it to read it: spaces and
-// hyphens. Full-width characters become plain ones.
+// typedCode takes out of a code what people put into it to read it, spaces and
+// hyphens, and what nobody sees that pasting brings along. Full-width characters become plain ones.
 func typedCode(code string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == '\u2212' || r == '\u30FC' {
+		if unicode.IsSpace(r) || unicode.In(r, unicode.Pd, unicode.Cf) || r == '\u2212' || r == '\u30FC' {
 			return -1
 		}
 		return r

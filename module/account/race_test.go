@@ -1,0 +1,6 @@
+//go:build race
+
+package account
+
+// raceFactor: the race detector makes a flood this much slower.
+const raceFactor = 20

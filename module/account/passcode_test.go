@@ -33,6 +33,7 @@ func TestCheckPasscodeApp(t *testing.T) {
 		{"with a space", func() string { w.clock.Pass(time.Minute); return " " + app.code(0)[:3] + " " + app.code(0)[3:] }, "in by app"},
 		{"full-width digits", func() string { w.clock.Pass(time.Minute); return fullWidth(app.code(0)) }, "in by app"},
 		{"full-width digits and space", func() string { w.clock.Pass(time.Minute); return fullWidth(app.code(0)) + "\u3000" }, "in by app"},
+		{"pasted with marks that nobody sees", func() string { w.clock.Pass(time.Minute); return "\u2066" + app.code(0) + "\u2069\ufeff" }, "in by app"},
 		{"one before", func() string { w.clock.Pass(2 * time.Minute); return app.code(-1) }, "in by app"},
 		{"two before", func() string { w.clock.Pass(5 * time.Minute); return app.code(-2) }, "wrong"},
 		{"empty", func() string { return "" }, "wrong"},

@@ -57,7 +57,7 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 
 // visit is the arrival as the rooms below know it.
 func (g *Gateway) visit(r *http.Request, a arrival) policy.Visit {
-	visit := policy.Visit{Host: a.origin.Host, Secure: a.origin.Secure}
+	visit := policy.Visit{Host: a.origin.Host, Secure: a.origin.Secure, Asked: a.original}
 	if a.origin.Host != "" {
 		visit.Origin = a.origin.String()
 	}

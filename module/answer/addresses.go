@@ -2,6 +2,8 @@
 // program with a problem, with an error id that the log has the cause of.
 package answer
 
+import "net/url"
+
 // Root is where all the gateway's own addresses begin.
 const Root = "/auth-gateway"
 
@@ -18,3 +20,12 @@ const (
 	Logo     = Root + "/logo"
 	SSO      = Root + "/sso/"
 )
+
+// SignInFor is the address at which somebody signs in who is going there; ""
+// is nowhere in particular.
+func SignInFor(returnTo string) string {
+	if returnTo == "" || returnTo == "/" {
+		return SignIn
+	}
+	return SignIn + "?return_to=" + url.QueryEscape(returnTo)
+}

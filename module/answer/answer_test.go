@@ -3,6 +3,7 @@ package answer_test
 import (
 	"encoding/json"
 	"errors"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -182,5 +183,48 @@ func TestRefuseSaysWhenToComeBack(t *testing.T) {
 		if w.Code != tc.status || w.Header().Get("Retry-After") != tc.want {
 			t.Errorf("%+v: %d, Retry-After %q, want %d, %q", tc.refusal, w.Code, w.Header().Get("Retry-After"), tc.status, tc.want)
 		}
+	}
+}
+
+// "Try again" leads to what was asked for, wherever that can be asked for
+// again, and signing in leads on to where the person was going.
+func TestRefuseLeadsBack(t *testing.T) {
+	for _, tc := range []struct {
+		name, method, asked string
+		refusal             answer.Refusal
+		href                string
+		languages           bool // offers the page in another language
+	}{
+		{"the app's page", "GET", "/a?b=c", answer.Refusal{Kind: pages.StoreUnavailable}, "/a?b=c", false},
+		{"the app's first page", "GET", "/", answer.Refusal{Kind: pages.StoreUnavailable}, "/", false},
+		{"a page of the gateway", "GET", "/auth-gateway/sign-in?return_to=%2Fx", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in?return_to=%2Fx", true},
+		{"the way to a provider", "GET", "/auth-gateway/sso/okta/start?return_to=%2Fx", answer.Refusal{Kind: pages.ProviderUnreachable, ReturnTo: "/x"}, "/auth-gateway/sso/okta/start?return_to=%2Fx", true},
+		{"a provider's answer, which can be given once", "GET", "/auth-gateway/sso/okta/callback?code=a&state=b", answer.Refusal{Kind: pages.ProviderUnreachable, ReturnTo: "/x?y=z"}, "/auth-gateway/sign-in?return_to=%2Fx%3Fy%3Dz", false},
+		{"a provider's answer without a sign-in", "GET", "/auth-gateway/sso/okta/callback?code=a", answer.Refusal{Kind: pages.FlowExpired}, "/auth-gateway/sign-in", false},
+		{"a form of the app", "POST", "/a?b=c", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in", false},
+		{"a password", "POST", "/auth-gateway/sign-in", answer.Refusal{Kind: pages.Busy, ReturnTo: "/x"}, "/auth-gateway/sign-in?return_to=%2Fx", false},
+		{"another site", "GET", "//evil.example/x", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in", false},
+		{"another site, as browsers read it", "GET", `/\evil.example/x`, answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in", false},
+		{"a whole address of another site", "GET", "https://evil.example/x", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in", false},
+		{"no page", "GET", "*", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in", false},
+		{"what one is sent to instead", "GET", "/a", answer.Refusal{Kind: pages.NotFound}, "/", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			answers, _ := newAnswers(t)
+			w := httptest.NewRecorder()
+			asked := visit
+			asked.Asked = tc.asked
+			answers.Refuse(w, request(tc.method, "/rewritten", http.Header{"Accept": {"text/html"}}), asked, tc.refusal)
+			found := regexp.MustCompile(`class="button primary" href="([^"]*)"`).FindStringSubmatch(w.Body.String())
+			if found == nil || html.UnescapeString(found[1]) != tc.href {
+				t.Errorf("leads to %q, want %q", found, tc.href)
+			}
+			if got := strings.Contains(w.Body.String(), `hreflang="ja"`); got != tc.languages {
+				t.Errorf("other languages offered: %t", got)
+			}
+			if strings.Contains(w.Body.String(), "code=a") {
+				t.Error("the provider's code is in the page")
+			}
+		})
 	}
 }

@@ -2,7 +2,6 @@ package answer
 
 import (
 	"net/http"
-	"net/url"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
@@ -17,10 +16,7 @@ func (a *Answers) Challenge(w http.ResponseWriter, r *http.Request, original str
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Cookie, Accept, Sec-Fetch-Mode")
-	address := SignIn
-	if returnTo := policy.ReturnTo(original, visit.Origin); returnTo != "/" {
-		address += "?return_to=" + url.QueryEscape(returnTo)
-	}
+	address := SignInFor(policy.ReturnTo(original, visit.Origin))
 	if !program && IsNavigation(r) {
 		h.Set("Location", address)
 		w.WriteHeader(http.StatusFound)

@@ -29,6 +29,10 @@ type Refusal struct {
 	Detail pages.Detail
 	Way    pages.Way
 
+	// ReturnTo is where the person is going, a path of this site, which
+	// signing in again leads to. "" if nobody knows.
+	ReturnTo string
+
 	// Status overrides that of Kind.
 	Status int
 
@@ -82,7 +86,11 @@ func (a *Answers) Refuse(w http.ResponseWriter, r *http.Request, visit policy.Vi
 		h.Set("Retry-After", Seconds(max(refusal.RetryAfter, time.Second)))
 	}
 	if IsNavigation(r) || r.Method == http.MethodPost && wantsPage(r) {
-		a.Pages.Write(w, status, pages.View{Host: visit.Host, Language: a.Pages.Language(r)}, pages.Error{
+		view := pages.View{Host: visit.Host, Language: a.Pages.Language(r), SignIn: SignInFor(refusal.ReturnTo)}
+		if IsNavigation(r) {
+			view.Self, view.Again = repeatable(visit)
+		}
+		a.Pages.Write(w, status, view, pages.Error{
 			Kind:    refusal.Kind,
 			Detail:  refusal.Detail,
 			ErrorID: id,
@@ -97,6 +105,24 @@ func (a *Answers) Refuse(w http.ResponseWriter, r *http.Request, visit policy.Vi
 		Detail:  strings.ReplaceAll(string(refusal.Kind), "_", " "),
 		ErrorID: id,
 	})
+}
+
+// repeatable returns where the same can be asked for again: self is a page of
+// the gateway's own, which can be had in another language, again one of the
+// app. A provider's answer can be given once.
+func repeatable(visit policy.Visit) (self, again string) {
+	path, _, _ := strings.Cut(visit.Asked, "?")
+	switch path {
+	case SignIn, Passcode, Enroll, SignOut, Reset, Account:
+		return visit.Asked, ""
+	}
+	if strings.HasPrefix(path, SSO) && strings.HasSuffix(path, "/start") {
+		return visit.Asked, ""
+	}
+	if again = policy.ReturnTo(visit.Asked, visit.Origin); again == "/" && path != "/" {
+		again = ""
+	}
+	return "", again
 }
 
 // IsNavigation reports whether a browser asked for a page to show: by Fetch

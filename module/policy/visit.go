@@ -25,6 +25,9 @@ type Visit struct {
 	// own, to be shown to people.
 	Host string
 
+	// Asked is the path and query as they were asked for.
+	Asked string
+
 	// Secure says whether the scheme of Origin is https, and with it which
 	// cookies are set.
 	Secure bool

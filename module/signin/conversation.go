@@ -83,6 +83,8 @@ type exchange struct {
 	r     *http.Request
 	visit policy.Visit
 	site  Site
+	// going is where the person is going, once that is known.
+	going string
 }
 
 // ServeHTTP answers a request below answer.Root. path is the canonical path.
@@ -193,6 +195,7 @@ func cutAround(path, before, after string) (string, bool) {
 }
 
 func (x *exchange) refuse(refusal answer.Refusal) {
+	refusal.ReturnTo = x.going
 	x.Answers.Refuse(x.w, x.r, x.visit, refusal)
 }
 

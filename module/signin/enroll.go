@@ -50,7 +50,7 @@ func (x *exchange) writeEnrollment(found *flow, status int, message pages.Messag
 		Key:       strings.ReplaceAll(enrollment.Key, " ", ""),
 		Step:      enrollApp,
 		Steps:     enrollSteps,
-		StartOver: signInFor(found.ReturnTo),
+		StartOver: answer.SignInFor(found.ReturnTo),
 		Message:   message,
 	})
 }
@@ -119,7 +119,7 @@ func (x *exchange) takeEnrollment() {
 		// now or never.
 		if onward, err = x.newPasswordAddress(o, enrollHow); err != nil {
 			x.Answers.Log.Error("a password that is too short by now could not be changed", zap.Error(err))
-			onward = signInFor(found.ReturnTo)
+			onward = answer.SignInFor(found.ReturnTo)
 		}
 	} else {
 		x.Trail.Announce(event)

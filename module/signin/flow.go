@@ -255,6 +255,7 @@ func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
 		!found.door.OffersPassword(x.visit.Client):
 		return nil, errNoFlow
 	}
+	x.going = found.ReturnTo
 	return found, nil
 }
 

@@ -31,7 +31,7 @@ func (f *flow) passcodePage() pages.Passcode {
 	return pages.Passcode{
 		Flow:      f.id,
 		Method:    string(store.MethodApp),
-		StartOver: signInFor(f.ReturnTo),
+		StartOver: answer.SignInFor(f.ReturnTo),
 	}
 }
 

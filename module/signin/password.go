@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
@@ -30,6 +34,7 @@ const (
 func (x *exchange) takePassword() {
 	form := x.r.PostForm
 	returnTo := x.returnTo(form)
+	x.going = returnTo
 	door := x.site.Door(pathOf(returnTo))
 	if !door.OffersPassword(x.visit.Client) {
 		x.refuse(answer.Refusal{
@@ -38,7 +43,7 @@ func (x *exchange) takePassword() {
 		})
 		return
 	}
-	email, password := form.Get("email"), form.Get("password")
+	email, password := typedEmail(form.Get("email")), form.Get("password")
 	if message, ok := unusable(email, password); ok {
 		x.showSignIn(door, returnTo, pages.SignIn{Email: shorten(email), Message: message}, statusUnauthorized)
 		return
@@ -76,6 +81,21 @@ func (x *exchange) takePassword() {
 		})
 		x.notMember(believed.Account.Attributes.Email, door)
 	}
+}
+
+// typedEmail is the address that somebody meant: without what gets in by typing
+// and pasting, and with plain characters for the full-width ones of a Japanese
+// keyboard, whose full stop is a dot (UTS #46 has browsers read host names so).
+func typedEmail(typed string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), unicode.Is(unicode.Cf, r):
+			return -1
+		case r == '\u3002':
+			return '.'
+		}
+		return r
+	}, width.Fold.String(typed))
 }
 
 // unusable tells what cannot be right without asking anybody, and so is the
@@ -140,7 +160,7 @@ func (x *exchange) completePassword(o opening) {
 		return errors.Join(err, x.Trail.Within(tx, event))
 	})
 	if errors.Is(err, session.ErrEpoch) {
-		x.redirect(signInFor(o.returnTo))
+		x.redirect(answer.SignInFor(o.returnTo))
 		return
 	}
 	if err != nil {

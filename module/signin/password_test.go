@@ -35,6 +35,10 @@ func TestSignIn(t *testing.T) {
 	}{
 		{"right", "alice@example.test", password, "303 /a?b=c", "sign-in success password"},
 		{"right, the address in capitals", "ALICE@example.test", password, "303 /a?b=c", "sign-in success password"},
+		{"right, the address pasted with what was around it", " alice@example.test\u200b\r\n", password, "303 /a?b=c", "sign-in success password"},
+		{"right, the address from a Japanese keyboard", "ａｌｉｃｅ＠ｅｘａｍｐｌｅ。ｔｅｓｔ　", password, "303 /a?b=c", "sign-in success password"},
+		{"the password with a blank that is not in it", "alice@example.test", password + " ", "401", wrongAudit},
+		{"nothing but blanks for an address", " \u3000", password, "401", ""},
 		{"wrong", "alice@example.test", wrong, "401", wrongAudit},
 		{"unknown", "nobody@example.test", password, "401", wrongAudit},
 		{"suspended", "gone@example.test", password, "401", wrongAudit},
@@ -223,10 +227,13 @@ func TestStoreFaults(t *testing.T) {
 				}
 				return nil
 			})
-			r := b.signIn("alice@example.test", password, "/").as("503")
+			r := b.signIn("alice@example.test", password, "/a?b=c").as("503")
 			s.breaks(nil)
 			if r.header.Get("Retry-After") == "" {
 				t.Error("503 without Retry-After")
+			}
+			if !strings.Contains(r.body, `href="/auth-gateway/sign-in?return_to=%2Fa%3Fb%3Dc"`) {
+				t.Error("trying again forgets where the person was going")
 			}
 			b.is("")
 		})

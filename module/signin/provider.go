@@ -24,6 +24,7 @@ func (x *exchange) startProvider(name string) {
 		return
 	}
 	returnTo := x.returnTo(query)
+	x.going = returnTo
 	door := x.site.Door(pathOf(returnTo))
 	if !x.active(name) {
 		return
@@ -118,6 +119,7 @@ func (x *exchange) finishProvider(name string) {
 		x.flowGone(name, fmt.Errorf("the sign-in began with sso %s and came back to the callback of sso %s", flow.SSO, name))
 		return
 	}
+	x.going = flow.ReturnTo
 	door := x.site.Door(pathOf(flow.ReturnTo))
 	if !x.offered(name, door) {
 		return
@@ -238,7 +240,7 @@ func (x *exchange) flowGone(name string, cause error) {
 	x.Trail.Add(store.Event{
 		Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: cause.Error(),
 	})
-	x.refuse(answer.Refusal{Kind: pages.FlowExpired, Cause: cause, Way: pages.Way{Kind: pages.WayTryAgain, Href: answer.SignIn}})
+	x.refuse(answer.Refusal{Kind: pages.FlowExpired, Cause: cause, Way: pages.Way{Kind: pages.WayTryAgain}})
 }
 
 // faultKinds are the pages for what can go wrong at a provider.

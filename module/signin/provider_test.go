@@ -234,6 +234,9 @@ func TestProviderAtFault(t *testing.T) {
 			if !strings.Contains(r.body, `id="error-id"`) {
 				t.Error("the page has no error id")
 			}
+			if !strings.Contains(r.body, `href="/auth-gateway/sign-in?return_to=%2Fa"`) {
+				t.Error("the way on forgets where the person was going")
+			}
 			if strings.Contains(text(r.body), "what the provider says") {
 				t.Error("the page has the provider's words")
 			}

@@ -122,7 +122,7 @@ func (x *exchange) askNewPassword(o opening, how string) {
 	address, err := x.newPasswordAddress(o, how)
 	switch {
 	case errors.Is(err, session.ErrEpoch), errors.Is(err, account.ErrSuspended), errors.Is(err, store.ErrNotFound):
-		x.redirect(signInFor(o.returnTo))
+		x.redirect(answer.SignInFor(o.returnTo))
 	case err != nil:
 		x.storeFault(err)
 	default:

@@ -26,6 +26,7 @@ func (x *exchange) showWayIn() {
 		return
 	}
 	returnTo := x.returnTo(query)
+	x.going = returnTo
 	door := x.site.Door(pathOf(returnTo))
 
 	live, err := x.Sessions.Find(x.r, x.visit.Secure)
@@ -108,7 +109,7 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 			Href:  answer.SSO + button.SSO + "/start?return_to=" + url.QueryEscape(returnTo),
 		})
 	}
-	x.write(status, signInFor(returnTo), page)
+	x.write(status, answer.SignInFor(returnTo), page)
 }
 
 // notMember tells somebody who is signed in that they do not belong here.
@@ -133,14 +134,6 @@ func (x *exchange) verdict(door *policy.Door, returnTo string, made policy.Made)
 // returnTo is where a person is going, if that is plainly a path of this site.
 func (x *exchange) returnTo(values url.Values) string {
 	return policy.ReturnTo(values.Get("return_to"), x.visit.Origin)
-}
-
-// signInFor is the address at which somebody signs in who is going there.
-func signInFor(returnTo string) string {
-	if returnTo == "/" {
-		return answer.SignIn
-	}
-	return answer.SignIn + "?return_to=" + url.QueryEscape(returnTo)
 }
 
 // pathOf is the canonical path of an address that policy.ReturnTo returned.

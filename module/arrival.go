@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -33,7 +34,7 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 		address, uri = came.URL, came.RequestURI
 	}
 	var a arrival
-	path := policy.ReadPath(address.EscapedPath(), address.Path)
+	path := policy.ReadPath(sentPath(address), address.Path)
 	a.original, a.path = uri, path.Clean
 	a.own = a.path == answer.Root || strings.HasPrefix(a.path, answer.Root+"/")
 
@@ -53,6 +54,16 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 	a.door = g.rules.door(a.path)
 	a.public = !a.own && !path.Ambiguous && isUsual(r.Method) && !isUpgrade(r) && g.rules.isPublic(a.path)
 	return a, nil
+}
+
+// sentPath is the path as it was sent. URL.EscapedPath is not where something
+// in it should have been encoded: it encodes the whole anew, and hides what was
+// hidden elsewhere in it.
+func sentPath(address *url.URL) string {
+	if address.RawPath != "" {
+		return address.RawPath
+	}
+	return address.EscapedPath()
 }
 
 // visit is the arrival as the rooms below know it.

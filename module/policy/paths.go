@@ -20,9 +20,8 @@ type Path struct {
 	Ambiguous bool
 }
 
-// ReadPath reads the path of a request: raw as it was sent
-// (url.URL.EscapedPath), decoded with percent-encoding taken away
-// (url.URL.Path).
+// ReadPath reads the path of a request: raw as it was sent, decoded with
+// percent-encoding taken away (url.URL.Path).
 //
 // A path is ambiguous if it has dot segments, also with blanks after the dots,
 // or doubled slashes; if it has a backslash, a semicolon (some servers cut off

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -157,6 +159,14 @@ func (b *Chromium) Address() string {
 func (b *Chromium) Phone() {
 	b.t.Helper()
 	b.Do("becoming a phone", chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+}
+
+// Forget has the browser forget its cookies.
+func (b *Chromium) Forget() {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, network.ClearBrowserCookies, cdp.Empty{}); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // Dark has the browser ask for dark pages.

@@ -5,7 +5,6 @@ package integration
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -20,7 +19,7 @@ const (
 
 // gate is a Caddy with one protected site and the app behind it.
 type gate struct {
-	*harness.Caddy
+	*harness.Gate
 	app *harness.App
 }
 
@@ -36,12 +35,8 @@ func start(t *testing.T, global, block string, options ...func(*harness.Options)
 // prepare likewise, without starting it.
 func prepare(t *testing.T, global, block string, options ...func(*harness.Options)) *gate {
 	t.Helper()
-	app := harness.StartApp(t)
-	o := harness.Options{App: app, Global: option(global), Sites: site(block)}
-	for _, option := range options {
-		option(&o)
-	}
-	return &gate{harness.New(t, o), app}
+	g := harness.NewGate(t, global, block, options...)
+	return &gate{g, g.App}
 }
 
 // configure replaces the configuration of a running gate.
@@ -50,59 +45,26 @@ func (g *gate) configure(global, block string) {
 	g.Reload()
 }
 
-func option(words string) string {
-	if words == "" {
-		return ""
-	}
-	return "auth_gateway {\n" + words + "\n}"
-}
+func option(words string) string { return harness.GatewayOption(words) }
 
-func site(block string) string {
-	directive := "auth_gateway"
-	if block != "" {
-		directive += " {\n" + block + "\n}"
-	}
-	return "{$SITE} {\nlog\n" + directive + "\nreverse_proxy {$APP}\n}"
-}
+func site(block string) string { return harness.GatewaySite("{$SITE}", "", block) }
 
 // signedIn returns a browser that has signed in with a password.
 func (g *gate) signedIn(t *testing.T, email string, options ...harness.ClientOption) *harness.Client {
 	t.Helper()
-	b := g.Browser(options...)
-	if page := b.SignIn("/", email, harness.Password); !page.FromApp() {
-		t.Fatalf("%s cannot sign in: %v", email, page)
-	}
-	return b
+	return g.SignedIn(email, options...)
 }
 
 // wantOut fails the test unless nothing of the app is reachable.
 func (g *gate) wantOut(t *testing.T, b *harness.Client) {
 	t.Helper()
-	before := g.app.Count()
-	for _, path := range []string{"/", "/private", "/auth-gateway/whoami", "/auth-gateway/account"} {
-		r := b.Request(http.MethodGet, path, nil)
-		if page := b.Send(r); page.FromApp() || page.Status == http.StatusOK {
-			t.Errorf("%s: %v", path, page)
-		}
-	}
-	if b.Whoami() != nil {
-		t.Error("whoami knows somebody")
-	}
-	if g.app.Count() != before {
-		t.Error("the app was reached")
-	}
+	g.WantOut(b)
 }
 
 // wantIn fails the test unless the app is reachable as that person.
 func (g *gate) wantIn(t *testing.T, b *harness.Client, email string) {
 	t.Helper()
-	page := b.Get("/private")
-	if !page.FromApp() {
-		t.Fatalf("%s is not let in: %v", email, page)
-	}
-	if got := page.App().Header.Get("Remote-User"); got != email {
-		t.Fatalf("in as %q instead of %q", got, email)
-	}
+	g.WantIn(b, email)
 }
 
 // wantSignIn fails the test unless the answer sends to the sign-in page.
@@ -134,37 +96,5 @@ func wantProblem(t *testing.T, page *harness.Page, status int) {
 	page.JSON(&problem)
 	if problem.Status != status {
 		t.Errorf("the problem says status %d", problem.Status)
-	}
-}
-
-// headers returns an answer's headers without those that differ from answer to
-// answer.
-func headers(page *harness.Page) http.Header {
-	h := page.Header.Clone()
-	h.Del("Date")
-	h.Del("Content-Length")
-	for i, cookie := range h.Values("Set-Cookie") {
-		name, rest, _ := strings.Cut(cookie, "=")
-		_, attributes, _ := strings.Cut(rest, ";")
-		h["Set-Cookie"][i] = name + ";" + attributes
-	}
-	return h
-}
-
-// flowField is the hidden field that differs each time.
-var flowField = regexp.MustCompile(`name="flow" value="[^"]*"`)
-
-// wantSameLines fails the test for each line in which two pages differ.
-func wantSameLines(t *testing.T, one, two string) {
-	t.Helper()
-	a := strings.Split(flowField.ReplaceAllString(one, ""), "\n")
-	b := strings.Split(flowField.ReplaceAllString(two, ""), "\n")
-	if len(a) != len(b) {
-		t.Errorf("%d lines and %d", len(a), len(b))
-	}
-	for i := range min(len(a), len(b)) {
-		if a[i] != b[i] {
-			t.Errorf("line %d:\n%s\n%s", i, a[i], b[i])
-		}
 	}
 }

@@ -5,8 +5,6 @@ package integration
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -74,30 +72,6 @@ func TestPasswordSignIn(t *testing.T) {
 	// Signed in well enough, the page leads on.
 	if to := b.Get("/auth-gateway/sign-in?return_to=/x").Want(http.StatusFound).Location(); to.Path != "/x" {
 		t.Errorf("signed in already, sent to %v", to)
-	}
-}
-
-// Rule 3: what an answer looks like does not tell whether there is an account.
-func TestUnknownPeopleLookLikeKnownOnes(t *testing.T) {
-	t.Parallel()
-	g := start(t, "", "")
-	g.AddUser(alice)
-	g.Invite(carol)
-	answer := func(email string) *harness.Page {
-		b := g.Browser()
-		page := b.Open("/private")
-		return b.Submit(page.Form("password").Set("email", email).Set("password", "not the right words"))
-	}
-	known := answer(alice)
-	for _, email := range []string{"nobody@example.test", carol} {
-		page := answer(email)
-		if page.Status != known.Status {
-			t.Errorf("%s: status %d instead of %d", email, page.Status, known.Status)
-		}
-		if a, b := headers(page), headers(known); !reflect.DeepEqual(a, b) {
-			t.Errorf("%s: headers\n%v\n%v", email, a, b)
-		}
-		wantSameLines(t, strings.ReplaceAll(string(page.Body), email, "@"), strings.ReplaceAll(string(known.Body), alice, "@"))
 	}
 }
 
@@ -205,79 +179,4 @@ func TestGuessing(t *testing.T) {
 	}
 	g.Must("user", "unlock", alice)
 	g.wantIn(t, g.signedIn(t, alice), alice)
-}
-
-// Fields of a sign-in that nobody would fill in like that.
-func TestMalformedSignIn(t *testing.T) {
-	t.Parallel()
-	g := start(t, "", "")
-	g.AddUser(alice)
-	for name, values := range map[string]url.Values{
-		"nothing":               {},
-		"no password":           {"email": {alice}},
-		"no address":            {"password": {harness.Password}},
-		"empty password":        {"email": {alice}, "password": {""}},
-		"over-long password":    {"email": {alice}, "password": {strings.Repeat("x", 1025)}},
-		"over-long address":     {"email": {strings.Repeat("x", 400) + "@example.test"}, "password": {harness.Password}},
-		"no address at all":     {"email": {"not an address"}, "password": {harness.Password}},
-		"control characters":    {"email": {"alice\x00@example.test"}, "password": {harness.Password}},
-		"invalid UTF-8":         {"email": {"\xff\xfe@example.test"}, "password": {"\xff\xff\xff\xff"}},
-		"address twice":         {"email": {alice, carol}, "password": {harness.Password}},
-		"password twice":        {"email": {alice}, "password": {harness.Password, "another"}},
-		"a placeholder":         {"email": {"{env.HOME}"}, "password": {"{file./etc/passwd}"}},
-		"a flow that is no one": {"email": {alice}, "password": {"wrong words altogether"}, "flow": {"xyz"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			g.For(t)
-			b := g.Browser()
-			page := b.Post("/auth-gateway/sign-in", values)
-			if page.Status < 400 || page.Status > 429 {
-				t.Errorf("%v", page)
-			}
-			g.wantOut(t, b)
-		})
-	}
-	t.Run("a body without end", func(t *testing.T) {
-		g.For(t)
-		b := g.Browser()
-		page := b.Post("/auth-gateway/sign-in", url.Values{"email": {alice}, "password": {strings.Repeat("x", 4<<20)}})
-		if page.Status < 400 || page.Status > 429 {
-			t.Errorf("%v", page)
-		}
-	})
-	t.Run("another kind of body", func(t *testing.T) {
-		g.For(t)
-		b := g.Browser()
-		r := b.Request(http.MethodPost, "/auth-gateway/sign-in", strings.NewReader(`{"email":"alice@example.test"}`))
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Sec-Fetch-Site", "same-origin")
-		if page := b.Send(r); page.Status < 400 || page.Status > 429 {
-			t.Errorf("%v", page)
-		}
-	})
-}
-
-// Rule 14: shapes of return_to that must not lead away.
-func TestReturnTo(t *testing.T) {
-	t.Parallel()
-	g := start(t, "", "")
-	g.AddUser(alice)
-	b := g.signedIn(t, alice)
-	for _, shape := range []string{
-		"//evil.test", "///evil.test", "/\\evil.test", "\\/evil.test", "\\\\evil.test", "https://evil.test",
-		"https:evil.test", "http:///evil.test", "/\t/evil.test", "/\n/evil.test", "\t//evil.test", " //evil.test",
-		"javascript:alert(1)", "data:text/html,x", "/%09/evil.test", "/.//evil.test", "/..//evil.test",
-		"/x/../..//evil.test", "/;//evil.test/", "//evil.test@localhost", "http://localhost@evil.test/",
-		"http://localhost.evil.test", "/％2Fevil.test", "/\u2028/evil.test", strings.Repeat("/x", 2000),
-	} {
-		to := b.Get("/auth-gateway/sign-in?return_to=" + url.QueryEscape(shape)).Want(http.StatusFound)
-		location := to.Header.Get("Location")
-		if !strings.HasPrefix(location, "/") && !strings.HasPrefix(location, g.URL+"/") {
-			t.Errorf("%q leads to %q", shape, location)
-		}
-		path := strings.TrimPrefix(location, g.URL)
-		if len(path) > 1 && strings.ContainsAny(path[1:2], "/\\\t\n") || strings.Contains(path, "\\") {
-			t.Errorf("%q leads to %q", shape, location)
-		}
-	}
 }

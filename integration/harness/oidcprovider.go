@@ -29,6 +29,8 @@ var Accounts = map[string]map[string]any{
 	"nameless":   {"email": "nameless@example.test", "email_verified": true},
 	"mailless":   {"name": "Max Mailless"},
 	"alice":      {"name": "Alice Elsewhere", "email": "alice@example.test", "email_verified": true},
+	"two-ats":    {"name": "Mallory", "email": "mallory@evil.test@example.test", "email_verified": true},
+	"suffix":     {"name": "Mallory", "email": "mallory@evilexample.test", "email_verified": true},
 }
 
 // NewProvider prepares a provider without starting it.

@@ -145,9 +145,10 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectFactors, useStep, spendRecoveryCode, countRecoveryCodes, selectFlow, dropOldFlows, saveFlow, selectSession,
 		selectSessions, sawSession, deleteSession, selectLink, selectFailures, selectEvents, selectEventsOfAccount,
 		pruneFlows, pruneSessions, pruneLinks, pruneStates, pruneFailures, pruneAudit, pruneStrangerEvents,
-		failuresBeyond, strangerEventsBeyond,
+		failuresBeyond, strangerEventsBeyond, deleteFactor, preferFactor, useFactor, spendCode, missCode, useDevice,
+		selectDevices, deleteDevice, forgetDevices, pruneDevices,
 	} {
-		args := make([]any, 13)
+		args := make([]any, 19)
 		for i := range args {
 			args[i] = 1
 		}

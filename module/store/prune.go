@@ -32,6 +32,8 @@ const (
 		(SELECT id FROM flows WHERE expires_at <= $1 LIMIT $2)`
 	pruneSessions = `DELETE FROM sessions WHERE id IN
 		(SELECT id FROM sessions WHERE ends_at <= $1 LIMIT $2)`
+	pruneDevices = `DELETE FROM trusted_devices WHERE id IN
+		(SELECT id FROM trusted_devices WHERE expires_at <= $1 LIMIT $2)`
 	pruneLinks = `DELETE FROM one_time_links WHERE id IN
 		(SELECT id FROM one_time_links WHERE expires_at <= $1 LIMIT $2)`
 	pruneStates = `DELETE FROM used_states WHERE id IN
@@ -60,6 +62,7 @@ func (d *database) prune(ctx context.Context, now, before time.Time, failures, s
 		{pruneFlows, stamp(now)},
 		{pruneSessions, stamp(now.Add(-lateSeen))},
 		{pruneLinks, stamp(now)},
+		{pruneDevices, stamp(now)},
 		{pruneStates, stamp(now)},
 		{pruneFailures, stamp(now.Add(-idleFailures))},
 		{pruneAudit, auditBefore(before)},

@@ -44,8 +44,8 @@ type AccountRows interface {
 	// SetSuspended also moves the epoch and ends sessions, flows and
 	// one-time links when suspended is true.
 	SetSuspended(id string, suspended bool, now time.Time) error
-	// MoveEpoch ends all flows and one-time links of the account and all
-	// its sessions but the one given (nil: none is kept), whose epoch
+	// MoveEpoch ends all flows, one-time links and trusted devices of the
+	// account and all its sessions but the one given (nil: none is kept), whose epoch
 	// moves along.
 	MoveEpoch(id string, keepSession []byte, now time.Time) error
 	// RemoveAccount removes the account and all rows that hang on it,
@@ -105,6 +105,13 @@ type FactorRows interface {
 	Factors(accountID string) ([]Factor, error)
 	CreateFactor(f Factor) error
 	DeleteFactors(accountID string) error // recovery codes too
+	// DeleteFactor removes one. ErrNotFound if the account has none such.
+	DeleteFactor(accountID, id string) error
+	// PreferFactor makes one the preferred one and no other. ErrNotFound
+	// likewise.
+	PreferFactor(accountID, id string) error
+	// UseFactor records when one was used.
+	UseFactor(id string, now time.Time) error
 	// UseStep compares and stores in one statement: true for the one caller
 	// whose step is later than all before.
 	UseStep(factorID string, step int64, now time.Time) (bool, error)
@@ -127,8 +134,19 @@ type Flow struct {
 	Session []byte
 	// Secret is the sealed TOTP secret of an enrolment, or nil.
 	Secret []byte
-	// Tries counts wrong passcodes.
+	// Method is the one a passcode is asked from; "" before there was a choice.
+	Method Method
+	// Phone is the number that is set up, until a code proves it.
+	Phone string
+	// Code is the hash of the code that was sent last, nil when there is
+	// none. It counts until CodeExpires.
+	Code        []byte
+	CodeExpires time.Time
+	// Tries counts wrong guesses at Code.
 	Tries int
+	// Sent counts the codes that were sent; SentAt is when the last one was.
+	Sent   int
+	SentAt time.Time
 	// MustChange: the password has to be changed before anything opens.
 	MustChange bool
 	// PasswordAt is when the password was given.
@@ -144,8 +162,38 @@ type FlowRows interface {
 	CreateFlow(f Flow, limit int) error
 	Flow(id []byte) (Flow, error)
 	SaveFlow(f Flow) error // ErrNotFound if it has ended
+	// SpendCode compares and forgets in one statement: true for the one
+	// caller whose hash is that of the code that was sent last, while it
+	// counts and fewer than tries wrong ones have been tried.
+	SpendCode(flowID, hash []byte, tries int, now time.Time) (bool, error)
+	// MissCode counts a wrong guess.
+	MissCode(flowID []byte) error
 	// EndFlow is true for the one caller that ended it.
 	EndFlow(id []byte) (bool, error)
+}
+
+// TrustedDevice is a browser in which somebody gave a passcode and is not asked
+// for one again for a while.
+type TrustedDevice struct {
+	ID        []byte // of one browser and one account
+	AccountID string
+	Address   string // the client's address when it was trusted
+	Browser   string // User-Agent then, at most 256 bytes
+	CreatedAt time.Time
+	UsedAt    time.Time
+	ExpiresAt time.Time
+}
+
+// DeviceRows reads and writes trusted devices. MoveEpoch forgets those of the
+// account.
+type DeviceRows interface {
+	TrustDevice(d TrustedDevice) error
+	// UseTrustedDevice is true if the account trusts that device at now, and
+	// records that it was used.
+	UseTrustedDevice(accountID string, id []byte, now time.Time) (bool, error)
+	TrustedDevices(accountID string, now time.Time) ([]TrustedDevice, error) // newest first
+	// ForgetDevice is true for the one caller that forgot it.
+	ForgetDevice(accountID string, id []byte) (bool, error)
 }
 
 // Session is one signed-in browser.

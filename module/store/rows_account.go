@@ -168,6 +168,9 @@ func (t *tx) MoveEpoch(id string, keep []byte, now time.Time) error {
 	if _, err := t.exec(doing, endFlows, id); err != nil {
 		return err
 	}
+	if _, err := t.exec(doing, forgetDevices, id); err != nil {
+		return err
+	}
 	_, err := t.exec(doing, endLinks, id)
 	return err
 }

@@ -9,7 +9,11 @@ const (
 		created_at, used_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	deleteFactors = `DELETE FROM factors WHERE account_id = $1`
-	useStep       = `UPDATE factors SET step = $1, used_at = $2 WHERE id = $3 AND step < $1`
+	deleteFactor  = `DELETE FROM factors WHERE account_id = $1 AND id = $2`
+	preferFactor  = `UPDATE factors SET preferred = (id = $2) WHERE account_id = $1 AND EXISTS
+		(SELECT 1 FROM factors WHERE account_id = $1 AND id = $2)`
+	useFactor = `UPDATE factors SET used_at = $1 WHERE id = $2`
+	useStep   = `UPDATE factors SET step = $1, used_at = $2 WHERE id = $3 AND step < $1`
 
 	deleteRecoveryCodes = `DELETE FROM recovery_codes WHERE account_id = $1`
 	insertRecoveryCode  = `INSERT INTO recovery_codes (account_id, hash, created_at, spent_at) VALUES ($1, $2, $3, 0)`
@@ -48,6 +52,26 @@ func (t *tx) DeleteFactors(accountID string) error {
 	}
 	t.changes.account(accountID)
 	return nil
+}
+
+// DeleteFactor implements FactorRows.
+func (t *tx) DeleteFactor(accountID, id string) error {
+	if err := t.touched("deleting a second factor", deleteFactor, accountID, id); err != nil {
+		return err
+	}
+	t.changes.account(accountID)
+	return nil
+}
+
+// PreferFactor implements FactorRows.
+func (t *tx) PreferFactor(accountID, id string) error {
+	return t.touched("preferring a second factor", preferFactor, accountID, id)
+}
+
+// UseFactor implements FactorRows.
+func (t *tx) UseFactor(id string, now time.Time) error {
+	_, err := t.exec("recording the use of a second factor", useFactor, stamp(now), id)
+	return err
 }
 
 // UseStep implements FactorRows.

@@ -70,6 +70,7 @@ type Tx interface {
 	PasswordRows
 	FactorRows
 	FlowRows
+	DeviceRows
 	SessionRows
 	OneTimeLinkRows
 	GuessRows

@@ -4,6 +4,7 @@
 #   ./xcaddy.sh             builds ./caddy; needs only Go
 #   ./xcaddy.sh run         builds and starts the demo; needs only Go
 #   ./xcaddy.sh test        everything; installs what it needs on Debian as root
+#     --fuzz 10m            with so much time for each fuzz target, not 30 s
 #   ./xcaddy.sh test unit   what needs only Go
 #   ./xcaddy.sh bench       prints the performance table
 set -euo pipefail
@@ -176,6 +177,28 @@ raced() {
 	go test -race -timeout 10m $packages
 }
 
+# fuzz runs every fuzz target for a while. What fails is kept as a file below
+# the package's testdata/fuzz, where go test finds it again; what was merely
+# interesting is kept in Go's cache until `go clean -fuzzcache`.
+#
+# Only our own packages are instrumented: `go test -fuzz` would compile Caddy
+# with all its modules and SQLite once more for it.
+fuzz() {
+	local dir=${TMPDIR:-/tmp}/auth-gateway-fuzz-$UID cache package target
+	cache=$(go env GOCACHE)/fuzz/$module
+	mkdir -p "$dir"
+	for package in $(grep -rl --include='*_test.go' '^func Fuzz' caddyfile module | xargs -n1 dirname | sort -u); do
+		go test -c -gcflags="$module/...=-d=libfuzzer" -o "$dir/fuzz.test" "./$package"
+		for target in $(cd "$package" && "$dir/fuzz.test" -test.list '^Fuzz'); do
+			printf -- '--- %s in %s, %s\n' "$target" "$package" "$fuzztime"
+			(cd "$package" && "$dir/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$fuzztime" \
+				-test.fuzzminimizetime 100x -test.parallel 2 -test.fuzzcachedir "$cache/$package") ||
+				fail "$target failed; what it was given is in $package/testdata/fuzz/$target"
+		done
+	done
+}
+fuzztime=${AUTH_GATEWAY_FUZZTIME:-30s}
+
 # The integration tests come last: their closing lines close the run.
 all() {
 	part 'tools' tools
@@ -185,6 +208,7 @@ all() {
 	part 'build' build
 	part 'examples' examples
 	part 'go test -race' raced
+	part 'fuzz' fuzz
 	printf -- '--- integration, after %d s\n' "$SECONDS"
 	AUTH_GATEWAY_BINARY=$PWD/caddy go test -tags "$tags,integration" -timeout 10m ./module/pages ./integration/...
 }
@@ -201,6 +225,11 @@ case "${1:-build} ${2:-}" in
 'run ') run ;;
 'test ') all ;;
 'test unit') unit ;;
+'test --fuzz')
+	[[ ${3:-} =~ ^[0-9]+(ms|s|m|h|x)$ ]] || fail "--fuzz needs a time, for example: ./xcaddy.sh test --fuzz 10m"
+	fuzztime=$3
+	all
+	;;
 'bench '*) bench "${@:2}" ;;
 'help ' | '-h ' | '--help ') usage ;;
 *)

@@ -70,6 +70,12 @@ func (e *engine) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
+	e.begin(st)
+	return nil
+}
+
+// begin works with an open store from now on.
+func (e *engine) begin(st store.Store) {
 	watch, stop := context.WithCancel(context.Background())
 	e.store = st
 	e.sessions = session.NewRegistry(st, time.Now)
@@ -77,7 +83,6 @@ func (e *engine) open(ctx context.Context) error {
 	e.stop, e.done = stop, make(chan struct{})
 	e.opened = true
 	go e.prune(watch)
-	return nil
 }
 
 // prune deletes what has expired, now and then.

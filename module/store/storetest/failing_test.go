@@ -46,9 +46,10 @@ func TestFailing(t *testing.T) {
 		runs    bool
 		keeps   int
 	}{
-		{"", view, []string{"view"}, true, 0},
+		{"", view, []string{"view", "viewed"}, true, 0},
 		{"", update, []string{"update", "commit", "kept"}, true, 1},
 		{"view", view, []string{"view"}, false, 0},
+		{"viewed", view, []string{"view", "viewed"}, true, 0},
 		{"update", update, []string{"update"}, false, 0},
 		{"commit", update, []string{"update", "commit"}, true, 0},
 		{"kept", update, []string{"update", "commit", "kept"}, true, 1},
@@ -75,5 +76,61 @@ func TestFailing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A store that is late keeps all or nothing of what was under way, wherever in
+// it the time is over.
+func TestLate(t *testing.T) {
+	inner, err := store.OpenSQLite(context.Background(), filepath.Join(t.TempDir(), "store.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	kept, in := 0, 0
+	for allowed := 0; ; allowed++ {
+		left := allowed
+		s := storetest.Late(inner, func(context.Context) bool { left--; return left < 0 })
+		err := s.Update(t.Context(), func(tx store.Tx) error {
+			for _, key := range []string{"a", "b"} {
+				if _, err := tx.CountFailure(key, now, 0); err != nil {
+					in++
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		if err == nil {
+			kept++
+		}
+		err2 := inner.View(t.Context(), func(tx store.Tx) error {
+			for _, key := range []string{"a", "b"} {
+				if f, err := tx.Failures(key); err != nil || f.Count != kept {
+					t.Errorf("over after %d looks: %s is %d, want %d: %v", allowed, key, f.Count, kept, err)
+				}
+			}
+			return nil
+		})
+		if err2 != nil {
+			t.Fatal(err2)
+		}
+		if err == nil && left >= 0 {
+			break
+		}
+	}
+	if in < 2 {
+		t.Errorf("the time was over %d times in the middle", in)
+	}
+	left := 0
+	err = storetest.Late(inner, func(context.Context) bool { left--; return left < 0 }).View(t.Context(), func(tx store.Tx) error {
+		_, err := tx.Failures("a")
+		return err
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("reading: %v", err)
 	}
 }

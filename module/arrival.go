@@ -117,22 +117,6 @@ func isEarly(r *http.Request) bool {
 	return len(early) > 0 && early[0] == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
 }
 
-// isUpgrade reports whether the request opens a WebSocket, in HTTP/1.1 or as
-// an extended CONNECT (RFC 8441).
-func isUpgrade(r *http.Request) bool {
-	if r.Method == http.MethodConnect {
-		return r.Header.Get(":protocol") == "websocket"
-	}
-	upgrade := r.Header["Upgrade"]
-	return len(upgrade) > 0 && strings.Contains(strings.ToLower(strings.Join(upgrade, ",")), "websocket")
-}
-
-// fromHere reports whether the site's own pages sent the request.
-func (g *Gateway) fromHere(r *http.Request, a arrival) bool {
-	origins := r.Header["Origin"]
-	return len(origins) == 1 && origins[0] == a.origin.String()
-}
-
 // isUsual reports whether a method may ever be public.
 func isUsual(method string) bool {
 	switch method {

@@ -130,6 +130,7 @@ func (g *Gateway) Cleanup() error {
 // handle_errors may well lead to the app.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	g.rules.headers.Strip(r)
+	settleUpgrade(r.Header)
 
 	a, refusal := g.arrive(r)
 	if a.own {

@@ -111,10 +111,10 @@ func clientForgeable(r *http.Request) bool {
 }
 
 // isEarly reports whether the request came as TLS early data, here or at a
-// proxy in front (RFC 8470).
+// proxy in front. Whatever the header says, repeated or not, means yes (RFC
+// 8470, section 5.1).
 func isEarly(r *http.Request) bool {
-	early := r.Header["Early-Data"]
-	return len(early) > 0 && early[0] == "1" || r.TLS != nil && !r.TLS.HandshakeComplete
+	return len(r.Header["Early-Data"]) > 0 || r.TLS != nil && !r.TLS.HandshakeComplete
 }
 
 // isUsual reports whether a method may ever be public.

@@ -21,6 +21,7 @@ func TestInBrowser(t *testing.T) {
 	server := httptest.NewServer(site(p, gallery()))
 	defer server.Close()
 	t.Run("recovery codes", func(t *testing.T) { testRecoveryCodes(t, ctx, server.URL) })
+	t.Run("printed recovery codes", func(t *testing.T) { testPrintedCodes(t, ctx, server.URL) })
 	t.Run("key", func(t *testing.T) { testKeyIsCopiedWhole(t, ctx, server.URL) })
 }
 
@@ -77,6 +78,38 @@ func testRecoveryCodes(t *testing.T, ctx context.Context, site string) {
 		if !strings.Contains(string(content), want) {
 			t.Errorf("the file lacks %q:\n%s", want, content)
 		}
+	}
+}
+
+// testPrintedCodes looks at the codes as a printer gets them: on paper there is
+// what they are for and whose they are, and nothing to press.
+func testPrintedCodes(t *testing.T, ctx context.Context, site string) {
+	if err := chromedp.Do(ctx, visit(site+"/long-recovery-codes", 1280), media("print")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body.innerText"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Recovery codes for alice", "example.co.jp", "k7wq-9dxm-2hfa-mq4t", "m7rc-8vja-2bwy-6gtn", "Without your phone"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the paper lacks %q:\n%s", want, text)
+		}
+	}
+	for _, idle := range []string{"Continue", "text file", "English"} {
+		if strings.Contains(text, idle) {
+			t.Errorf("on paper there is %q:\n%s", idle, text)
+		}
+	}
+	printed, err := chromedp.Run(ctx, picture(1280, 800))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(outputFolder(t), "printed-recovery-codes.png"), printed, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(ctx, media("")); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -79,9 +79,14 @@ func visit(address string, width int64) chromedp.Action[chromedp.Void] {
 
 // window gives the page that much room, in CSS pixels.
 func window(width, height int64) chromedp.Action[chromedp.Void] {
+	return fineWindow(width, height, 1)
+}
+
+// fineWindow likewise, on a screen with that many pixels to a CSS pixel.
+func fineWindow(width, height int64, pixels float64) chromedp.Action[chromedp.Void] {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetDeviceMetricsOverride,
-			emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
+			emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: pixels})
 		return err
 	})
 }
@@ -100,10 +105,35 @@ func scheme(name string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// picture takes a PNG of the whole page.
-func picture(ctx context.Context, t *chromedp.Target) ([]byte, error) {
-	answer, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{
-		CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true),
+// media has the page shown as on "screen", which "" means too, or in "print".
+func media(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: name})
+		return err
 	})
+}
+
+// picture takes a PNG of the whole page, in a window as tall as that.
+func picture(width, height int64) chromedp.Action[[]byte] {
+	return func(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+		if _, err := window(width, height)(ctx, t); err != nil {
+			return nil, err
+		}
+		whole, err := chromedp.Evaluate[int64]("document.documentElement.scrollHeight")(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if whole > height {
+			if _, err := window(width, whole)(ctx, t); err != nil {
+				return nil, err
+			}
+		}
+		return capture(ctx, t)
+	}
+}
+
+// capture takes a PNG of what the window shows.
+func capture(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+	answer, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{OptimizeForSpeed: new(true)})
 	return answer.Data, err
 }

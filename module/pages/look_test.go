@@ -18,9 +18,6 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// lookFolder is where the pictures go unless PAGES_OUTPUT names a folder.
-const lookFolder = "../../integration/output/pages"
-
 // TestLook opens every page in every state in both languages, once, and there
 //
 //   - measures that everything fits: on the smallest phone, at 200 % zoom, with
@@ -33,13 +30,7 @@ const lookFolder = "../../integration/output/pages"
 // PAGES_OUTPUT names another folder, PAGES_ONLY picks states by a regular
 // expression.
 func TestLook(t *testing.T) {
-	folder := os.Getenv("PAGES_OUTPUT")
-	if folder == "" {
-		folder = lookFolder
-	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	folder := outputFolder(t)
 	only, err := regexp.Compile(os.Getenv("PAGES_ONLY"))
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +77,19 @@ func TestLook(t *testing.T) {
 	if err := writeIndex(filepath.Join(folder, "index.html"), states); err != nil {
 		t.Error(err)
 	}
+}
+
+// outputFolder is where pictures go.
+func outputFolder(t *testing.T) string {
+	t.Helper()
+	folder := os.Getenv("PAGES_OUTPUT")
+	if folder == "" {
+		folder = "../../integration/output/pages"
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
 }
 
 // state is one page in one state and language.
@@ -136,8 +140,7 @@ func (l *look) at(s state) {
 			if width == 375 {
 				height = 720
 			}
-			l.must(s, chromedp.Do(l.ctx, window(width, height)))
-			png, err := chromedp.Run(l.ctx, picture)
+			png, err := chromedp.Run(l.ctx, picture(width, height))
 			l.must(s, err)
 			l.must(s, os.WriteFile(filepath.Join(l.folder, s.file(width, name)), png, 0o644))
 		}

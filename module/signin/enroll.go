@@ -73,7 +73,11 @@ func (x *exchange) takeEnrollment() {
 		x.writeEnrollment(found, statusUnauthorized, message)
 		return
 	}
-	o := x.opening(found)
+	o, err := x.opening(found)
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
 	event := store.Event{
 		Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID,
 		Address: x.address(), How: enrollHow,

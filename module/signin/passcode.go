@@ -51,12 +51,18 @@ func (x *exchange) takePasscode() {
 	}
 	page.Recovery = account.LooksLikeRecoveryCode(code)
 
-	o := x.opening(found)
+	o, err := x.opening(found)
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID, Address: x.address()}
 	var token string
 	err = x.People.CheckPasscode(x.detached(), found.AccountID, code, x.from(), func(tx store.Tx, how string) (err error) {
-		if ended, err := tx.EndFlow(found.ID); err != nil || !ended {
-			return errors.Join(errNoFlow, err)
+		if ended, err := tx.EndFlow(found.ID); err != nil {
+			return err
+		} else if !ended {
+			return errNoFlow
 		}
 		if found.Session != nil {
 			// Somebody may have signed out since the flow was opened.
@@ -138,8 +144,8 @@ func (x *exchange) noFlow(err error) {
 }
 
 // opening is what the session of a flow begins with.
-func (x *exchange) opening(f *flow) opening {
-	o := opening{
+func (x *exchange) opening(f *flow) (o opening, err error) {
+	o = opening{
 		account:    f.account,
 		door:       f.door,
 		returnTo:   f.ReturnTo,
@@ -147,10 +153,11 @@ func (x *exchange) opening(f *flow) opening {
 		passwordAt: f.PasswordAt,
 		mustChange: f.MustChange,
 	}
-	if o.replaces == nil {
-		o.replaces = x.current()
+	if o.replaces != nil {
+		return o, nil
 	}
-	return o
+	o.replaces, err = x.current()
+	return o, err
 }
 
 func passcodeSelf(f *flow) string { return answer.Passcode + "?flow=" + f.id }

@@ -152,10 +152,14 @@ func (x *exchange) completePassword(o opening) {
 		x.askNewPassword(o, "password")
 		return
 	}
-	o.replaces = x.current()
+	var err error
+	if o.replaces, err = x.current(); err != nil {
+		x.storeFault(err)
+		return
+	}
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: o.account.ID, Address: x.address(), How: "password"}
 	var token string
-	err := x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
+	err = x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
 		token, err = x.beginSession(tx, o, time.Time{})
 		return errors.Join(err, x.Trail.Within(tx, event))
 	})
@@ -195,12 +199,13 @@ func (x *exchange) beginSession(tx store.Tx, o opening, secondFactorAt time.Time
 }
 
 // current is the session that this browser has, or nil. A new one takes its
-// place.
-func (x *exchange) current() []byte {
-	if live, err := x.Sessions.Find(x.r, x.visit.Secure); err == nil && live != nil {
-		return live.Session.ID
+// place, so nobody gets one while it cannot be told.
+func (x *exchange) current() ([]byte, error) {
+	live, err := x.Sessions.Find(x.r, x.visit.Secure)
+	if live == nil {
+		return nil, err
 	}
-	return nil
+	return live.Session.ID, err
 }
 
 // signedIn hands the browser its session, or answers and returns false.

@@ -155,10 +155,14 @@ func (x *exchange) finishProvider(name string) {
 // letIn makes the session of somebody whom a provider vouches for.
 func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assertion *sso.Assertion) {
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, Address: x.address(), How: "sso " + name}
-	before := x.current()
+	before, err := x.current()
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
 	var token string
 	var in store.Account
-	_, err := x.People.SignInThroughProvider(x.detached(), account.Assertion{
+	_, err = x.People.SignInThroughProvider(x.detached(), account.Assertion{
 		Issuer:        assertion.Issuer,
 		Subject:       assertion.Subject,
 		SSO:           name,

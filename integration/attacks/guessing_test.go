@@ -200,6 +200,30 @@ func TestUsedPasscodes(t *testing.T) {
 	b.Submit(g.AskedForPasscode(b, alice).Form("passcode").Set("passcode", codes[0])).Want(http.StatusUnauthorized)
 }
 
+// Rule 7: a one-time link sets one password, however many use it at once, and
+// looking at it uses nothing up.
+func TestUsedLinks(t *testing.T) {
+	t.Parallel()
+	g := harness.StartGate(t, "", "")
+	g.AddUser(alice)
+	link := g.ResetPassword(alice)
+	for _, method := range []string{"GET", "HEAD", "OPTIONS"} {
+		g.Browser().Do(method, link.String())
+	}
+	statuses := make([]int, 6)
+	var wg sync.WaitGroup
+	for i := range statuses {
+		b := g.Browser(harness.From(fmt.Sprintf("127.60.%d.1", i)))
+		wg.Go(func() {
+			statuses[i] = post(b, link.Path, fmt.Sprintf("token=%s&password=quite+another+long+password+%d", link.Query().Get("token"), i), nil).Status
+		})
+	}
+	wg.Wait()
+	if count(statuses, http.StatusOK) != 1 || count(statuses, http.StatusGone) != len(statuses)-1 {
+		t.Errorf("statuses %v", statuses)
+	}
+}
+
 // flowField is the hidden field that differs each time.
 var flowField = regexp.MustCompile(`name="flow" value="[^"]*"`)
 

@@ -120,6 +120,45 @@ func TestCaddyfilesThatEnd(t *testing.T) {
 	}
 }
 
+// Rule 27: a web page that somebody on the gateway's own machine looks at does
+// not reach the admin endpoint (CVE-2026-27589, Caddy's own).
+func TestAdminEndpointFromAPage(t *testing.T) {
+	t.Parallel()
+	g := harness.StartGate(t, "", "")
+	t.Run("CVE-2026-27589 Caddy", func(t *testing.T) {
+		g.For(t)
+		for name, header := range map[string]http.Header{
+			"another site":          {"Origin": {"https://evil.test"}, "Sec-Fetch-Site": {"cross-site"}},
+			"the protected site":    {"Origin": {g.URL}, "Sec-Fetch-Site": {"same-site"}},
+			"a sandbox":             {"Origin": {"null"}},
+			"a name that was moved": {"Host": {"evil.test:2019"}},
+		} {
+			for path, body := range map[string]string{
+				"/auth-gateway/users": `{"email": "mallory@evil.test", "role": "admin"}`, "/auth-gateway/users/" + alice + "/reset-password": "{}", "/load": "{}",
+			} {
+				for _, kind := range []string{"text/plain", "application/json", "application/x-www-form-urlencoded"} {
+					admin := harness.NewClient(t, "http://"+g.Admin)
+					r := admin.Request(http.MethodPost, path, strings.NewReader(body))
+					r.Header.Set("Content-Type", kind)
+					for key, values := range header {
+						if r.Header[key] = values; key == "Host" {
+							r.Host = values[0]
+						}
+					}
+					if page := admin.Send(r); page.Status < 400 {
+						t.Errorf("%s: %s as %s: %v", name, path, kind, page)
+					}
+				}
+			}
+		}
+		var people []struct{ Email string }
+		g.JSON(&people, "user", "list")
+		if len(people) > 0 {
+			t.Errorf("%v", people)
+		}
+	})
+}
+
 // Rule 28: those who are not believed leave nothing behind.
 func TestNothingIsKeptOfStrangers(t *testing.T) {
 	t.Parallel()

@@ -198,7 +198,7 @@ func TestEarlyData(t *testing.T) {
 	g.AddUser(alice)
 	b := g.SignedIn(alice)
 	for _, path := range []string{"/private", "/public/x", "/auth-gateway/sign-in"} {
-		for _, line := range []string{"Early-Data: 1", "early-data: 1", "Early-Data:  1 "} {
+		for _, line := range []string{"Early-Data: 1", "early-data: 1", "Early-Data:  1 ", "Early-Data: 0\r\nEarly-Data: 1", "Early-Data: 1, 1", "Early-Data:"} {
 			var status int
 			got := reached(g, func() { status, _ = get(b, path, b.CookieLine(), line) })
 			if status != http.StatusTooEarly || len(got) > 0 {

@@ -3,4 +3,4 @@
 package account
 
 // raceFactor: the race detector makes a flood this much slower.
-const raceFactor = 20
+const raceFactor = 25

@@ -19,6 +19,14 @@ var endings = map[string]func(w *world, tx store.Tx, id []byte) error{
 	"a new password": func(w *world, tx store.Tx, _ []byte) error { return tx.MoveEpoch(w.account.ID, nil, w.clock.Now()) },
 }
 
+// somebodyElse makes the next sessions those of a new account.
+func (w *world) somebodyElse(t *testing.T) {
+	t.Helper()
+	w.account.ID = store.NewID()
+	w.account.Attributes.Email = w.account.ID + "@example.test"
+	w.update(t, func(tx store.Tx) error { return tx.CreateAccount(w.account) })
+}
+
 // slowWorld is a world whose store waits where a test says so.
 func slowWorld(t *testing.T) (w *world, at *atomic.Pointer[func(op string)]) {
 	t.Helper()
@@ -41,10 +49,11 @@ func slowWorld(t *testing.T) (w *world, at *atomic.Pointer[func(op string)]) {
 // not come back to life, whichever of the reads that make it the end falls
 // between.
 func TestEndedBetweenReadingAndKeeping(t *testing.T) {
+	w, at := slowWorld(t)
 	for name, end := range endings {
 		t.Run(name, func(t *testing.T) {
 			for moment := 1; ; moment++ {
-				w, at := slowWorld(t)
+				w.somebodyElse(t)
 				r, id := w.begin(t)
 				left, met := moment, false
 				hook := func(op string) {
@@ -103,27 +112,22 @@ func TestChangedBetweenReadingAndKeeping(t *testing.T) {
 // Many look a session up, in several configurations' memories, while it ends:
 // right after that nobody finds it any more.
 func TestEndingUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	other, err := NewKeeper(w.registry, w.ring, lifetimes, w.clock.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, end := range endings {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			other, err := NewKeeper(w.registry, w.ring, lifetimes, w.clock.Now)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for round := range 10 {
-				if round > 0 && name == "removal" {
-					return // nobody is left
-				}
-				if name == "suspension" {
-					w.update(t, func(tx store.Tx) error { return tx.SetSuspended(w.account.ID, false, w.clock.Now()) })
-				}
+			for range 5 {
+				w.somebodyElse(t)
 				r, id := w.begin(t)
 				var looking sync.WaitGroup
 				var ended atomic.Bool
 				for i := range 6 {
 					keeper := []*Keeper{w.Keeper, other}[i%2]
 					looking.Go(func() {
-						for range 30 {
+						for range 20 {
 							before := ended.Load()
 							live, err := keeper.Find(r, true)
 							if err != nil || live != nil && before {
@@ -146,7 +150,7 @@ func TestEndingUnderLoad(t *testing.T) {
 // A suspension in the middle of a sign-in leaves no session, before or after.
 func TestBeginningAgainstSuspending(t *testing.T) {
 	w := newWorld(t)
-	for range 20 {
+	for range 10 {
 		w.update(t, func(tx store.Tx) error { return tx.SetSuspended(w.account.ID, false, w.clock.Now()) })
 		var account store.Account
 		w.update(t, func(tx store.Tx) (err error) { account, err = tx.Account(w.account.ID); return err })

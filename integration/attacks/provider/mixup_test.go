@@ -16,8 +16,9 @@ import (
 func TestMixUp(t *testing.T) {
 	t.Parallel()
 	expired := func(reason string) refusal { return refusal{http.StatusBadRequest, "flow_expired", reason} }
-	const honest, evil = "honest", "evil"
-	s := newStage(t, "", "", situation{name: honest}, situation{name: evil})
+	const honest, evil, passwordPerson = "honest", "evil", "password@example.test"
+	s := newStage(t, "", "second_factor required", situation{name: honest}, situation{name: evil})
+	s.AddUser(passwordPerson)
 	spent := func() int {
 		return len(s.providers[honest].Requests(providertest.PathToken)) + len(s.providers[evil].Requests(providertest.PathToken))
 	}
@@ -83,6 +84,13 @@ func TestMixUp(t *testing.T) {
 			t.Cleanup(func() { s.providers[evil].Behave(func(b *providertest.Behaviour) { b.Sign = nil }) })
 			return b, s.away(b, evil).String()
 		}, believedNot("ID token: signed with a key that the provider does not publish"), true},
+		{"the state is a sign-in with a password under way", func(t *testing.T, s *stage, b *harness.Client) (*harness.Client, string) {
+			flow := b.SignIn("/private", passwordPerson, harness.Password).URL.Query().Get("flow")
+			if flow == "" {
+				t.Fatal("no flow under way")
+			}
+			return b, with(s.away(b, honest), func(q url.Values) { q.Set("state", flow+".AAAA") })
+		}, expired(noSuchState), false},
 		{"the same answer again", func(t *testing.T, s *stage, b *harness.Client) (*harness.Client, string) {
 			back := s.away(b, honest).String()
 			thief := s.Browser()
@@ -104,5 +112,5 @@ func TestMixUp(t *testing.T) {
 			}
 		})
 	}
-	s.wantNobody(t, slug(honest)+"@example.test")
+	s.wantNobody(t, slug(honest)+"@example.test", passwordPerson)
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
+	"golang.org/x/text/width"
 )
 
 // catalogueFiles hold one language each: <tag>.json, flat, key to text. A text
@@ -79,17 +81,47 @@ func (c *catalogue) say(key string, params ...any) (string, error) {
 		return "", fmt.Errorf("no text %q in language %s", key, c.tag)
 	}
 	form := "other"
-	replace := make([]string, 0, len(params))
+	var replace []string
 	counted := false
 	for i := 0; i+1 < len(params); i += 2 {
 		if n, ok := params[i+1].(int); ok && !counted {
 			form, counted = pluralForms[plural.Cardinal.MatchPlural(c.tag, n, 0, 0, 0, 0)], true
 		}
-		replace = append(replace, fmt.Sprintf("{%s}", params[i]), fmt.Sprint(params[i+1]))
+		replace = append(replace, c.replacement(fmt.Sprintf("{%s}", params[i]), fmt.Sprint(params[i+1]))...)
 	}
 	s, ok := forms[form]
 	if !ok {
 		s = forms["other"]
 	}
 	return strings.NewReplacer(replace...).Replace(s), nil
+}
+
+// replacement is what strings.NewReplacer wants for a placeholder. Japanese has
+// a space between Latin letters and its own, at which no line begins with a
+// particle, and none between its own.
+func (c *catalogue) replacement(placeholder, value string) []string {
+	if c.tag != language.Japanese {
+		return []string{placeholder, value}
+	}
+	first, _ := utf8.DecodeRuneInString(value)
+	last, _ := utf8.DecodeLastRuneInString(value)
+	before, after := " ", "\u00a0"
+	if isWide(first) {
+		before = ""
+	}
+	if isWide(last) {
+		after = ""
+	}
+	return []string{
+		" " + placeholder + " ", before + value + after,
+		" " + placeholder, before + value,
+		placeholder + " ", value + after,
+		placeholder, value,
+	}
+}
+
+// isWide reports whether a character stands in a square of its own.
+func isWide(r rune) bool {
+	kind := width.LookupRune(r).Kind()
+	return kind == width.EastAsianWide || kind == width.EastAsianFullwidth
 }

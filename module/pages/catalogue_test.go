@@ -121,6 +121,33 @@ func TestSay(t *testing.T) {
 	}
 }
 
+// TestSpacesInJapanese: names in Latin letters stand apart, others do not.
+func TestSpacesInJapanese(t *testing.T) {
+	all, err := readCatalogues()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sso, want := range map[string]string{
+		"okta":      "okta\u00a0を使用",
+		"社員アカウント":   "社員アカウントを使用",
+		"Example社":  "Example社を使用",
+		"社員 ID":     "社員 ID\u00a0を使用",
+		"ＯＫＴＡ":      "ＯＫＴＡを使用",
+		"{sso} {a}": "{sso} {a}\u00a0を使用",
+	} {
+		if got, err := all[1].say("account.with_sso", "sso", sso); err != nil || got != want {
+			t.Errorf("%q: %q, %v, want %q", sso, got, err, want)
+		}
+	}
+	got, err := all[1].say("error.invalid_client.what", "host", "app.example.com", "sso", "社員アカウント", "email", "")
+	if want := "app.example.com\u00a0のクライアント ID またはシークレットは、社員アカウントに受け付けられませんでした。"; err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	if got, err := all[0].say("account.with_sso", "sso", "社員アカウント"); err != nil || got != "With 社員アカウント" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestTextRefusesWhatIsNoText(t *testing.T) {
 	for _, s := range []string{`1`, `["a"]`, `{"one": 1}`} {
 		if err := json.Unmarshal([]byte(s), new(text)); err == nil {

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"html/template"
 	"slices"
 	"time"
 )
@@ -51,6 +52,7 @@ type Message struct {
 // shownMessage is a message as a template shows it.
 type shownMessage struct {
 	Text   string
+	HTML   template.HTML
 	Calm   bool     // nobody did anything wrong
 	at     string   // id of the input at which it stands; "": above the form
 	blamed []string // ids of the inputs that are to blame
@@ -115,6 +117,7 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 	}
 	var err error
 	m.Text, err = s.say(key, params...)
+	m.HTML = s.Breakable(m.Text)
 	return m, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // shown is what a template sees.
@@ -97,27 +96,35 @@ func (s *shown) T(key string, params ...any) (template.HTML, error) {
 // Heading is the title for the page itself.
 func (s *shown) Heading() template.HTML { return s.Breakable(s.Title) }
 
-// longWord is how many characters fit beside others on a line of a phone.
-const longWord = 20
-
-// Breakable escapes a text and lets long host names and addresses break where
-// people pause: before a dot or an at sign.
+// Breakable escapes a text and says where its lines may break: long host names
+// and addresses before a dot or an at sign, "e-mail" not at all.
 func (*shown) Breakable(text string) template.HTML {
 	var b strings.Builder
-	for word := range strings.SplitAfterSeq(text, " ") {
-		if utf8.RuneCountInString(word) > longWord {
-			for at := joint.FindStringIndex(word); at != nil; at = joint.FindStringIndex(word) {
-				b.WriteString(template.HTMLEscapeString(word[:at[0]+1]) + "<wbr>")
-				word = word[at[0]+1:]
-			}
+	for len(text) > 0 {
+		at := longName.FindStringIndex(text)
+		if at == nil {
+			at = []int{len(text), len(text)}
 		}
-		b.WriteString(template.HTMLEscapeString(word))
+		b.WriteString(unbroken.Replace(template.HTMLEscapeString(text[:at[0]])))
+		name := text[at[0]:at[1]]
+		for at := joint.FindStringIndex(name); at != nil; at = joint.FindStringIndex(name) {
+			b.WriteString(template.HTMLEscapeString(name[:at[0]+1]) + "<wbr>")
+			name = name[at[0]+1:]
+		}
+		b.WriteString(template.HTMLEscapeString(name))
+		text = text[at[1]:]
 	}
 	return template.HTML(b.String())
 }
 
-// joint finds what stands between the parts of a name.
-var joint = regexp.MustCompile(`[a-zA-Z0-9][.@][a-zA-Z0-9]`)
+var (
+	// longName finds what may not fit a line of a phone beside other words.
+	longName = regexp.MustCompile(`[!-~]{21,}`)
+	// joint finds what stands between the parts of a name.
+	joint = regexp.MustCompile(`[a-zA-Z0-9][.@][a-zA-Z0-9]`)
+	// unbroken keeps a word with a hyphen on one line.
+	unbroken = strings.NewReplacer("e-mail", `<span class="whole">e-mail</span>`)
+)
 
 // Whole keeps a telephone number on one line.
 func (*shown) Whole(text string) string { return strings.ReplaceAll(text, " ", "\u00a0") }

@@ -19,7 +19,7 @@ import (
 //		roles            <role>...
 //		idle_timeout     <duration>
 //		session_lifetime <duration>
-//		api_password     off
+//		api_password     on | off
 //	}
 func (p *parser) audience(audience *policy.Audience) words {
 	return words{
@@ -43,6 +43,6 @@ func (p *parser) audience(audience *policy.Audience) words {
 		"session_lifetime": duration(&audience.SessionLifetime),
 
 		"trust_device": laterTrustDevice(),
-		"api_password": laterUnless("off", "on | off"),
+		"api_password": oneValue("on | off", &audience.APIPassword),
 	}
 }

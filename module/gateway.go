@@ -154,6 +154,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
 	}
 	if live == nil {
+		if live, err = g.program(r, a, s); err != nil {
+			return g.refuseProgram(w, r, a, err)
+		}
+	}
+	if live == nil {
 		return g.challenge(w, r, a)
 	}
 	switch a.door.Opens(live.Made()) {
@@ -204,7 +209,11 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 // challenge sends a person to sign in, and tells a program to.
 func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, a arrival) error {
 	setPlaceholders(r, nobody)
-	g.app.answers.Challenge(w, r, a.original, g.visit(r, a), g.rules.isAPI(a.path))
+	g.app.answers.Challenge(w, r, g.visit(r, a), answer.Challenged{
+		Original: a.original,
+		Program:  g.rules.isAPI(a.path),
+		Basic:    a.door.APIPassword(),
+	})
 	return nil
 }
 

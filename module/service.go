@@ -10,6 +10,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/profile"
+	"github.com/auth-gateway/caddy-auth-gateway/module/program"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
@@ -24,6 +25,7 @@ type service struct {
 	trail        *audit.Trail
 	conversation *signin.Conversation
 	profile      *profile.Pages
+	programs     *program.Access
 	providers    []*sso.Provider
 
 	stop     context.CancelFunc
@@ -90,6 +92,17 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Labels:    labels(providers),
 		FormToken: s.conversation.FormToken,
 	})
+	s.programs, err = program.New(program.Config{
+		Ring:     ring,
+		People:   s.people,
+		Sessions: keeper,
+		Trail:    s.trail,
+		Doors:    a.doors,
+		Clock:    time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	background, stop := context.WithCancel(context.Background())
 	s.stop, s.resealed = stop, make(chan struct{})
 	go func() {

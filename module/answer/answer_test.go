@@ -78,7 +78,7 @@ func TestChallenge(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			answers, _ := newAnswers(t)
 			w := httptest.NewRecorder()
-			answers.Challenge(w, request(tc.method, "/rewritten", tc.header), "/a?b=c", visit, tc.program)
+			answers.Challenge(w, request(tc.method, "/rewritten", tc.header), visit, answer.Challenged{Original: "/a?b=c", Program: tc.program})
 			h := w.Header()
 			if w.Code != tc.status || h.Get("Content-Type") != tc.contentType {
 				t.Fatalf("answered %d, %q, want %d, %q", w.Code, h.Get("Content-Type"), tc.status, tc.contentType)
@@ -108,7 +108,7 @@ func TestChallengeStaysHere(t *testing.T) {
 	answers, _ := newAnswers(t)
 	for _, original := range []string{"//evil.example/x", `/\evil.example`, "https://evil.example/", "*", "", "/a\r\nX: y", "/auth-gateway/sign-out"} {
 		w := httptest.NewRecorder()
-		answers.Challenge(w, request("GET", "/", http.Header{"Accept": {"text/html"}}), original, visit, false)
+		answers.Challenge(w, request("GET", "/", http.Header{"Accept": {"text/html"}}), visit, answer.Challenged{Original: original})
 		if got := w.Header().Get("Location"); got != "/auth-gateway/sign-in" {
 			t.Errorf("%q leads to %q", original, got)
 		}

@@ -17,7 +17,7 @@ const (
 	SignInRedirect = "redirect"
 )
 
-// Values of Password and PasswordChange.
+// Values of Password, PasswordChange and APIPassword.
 const (
 	On  = "on"
 	Off = "off"
@@ -70,6 +70,11 @@ type Audience struct {
 	// Only "app" is available. Default: app.
 	Passcode []string `json:"passcode,omitempty"`
 
+	// APIPassword is "on" or "off": whether programs may send address and
+	// password along with each request (Basic authentication). It lets in
+	// nobody to whom a second factor applies. Default: off.
+	APIPassword string `json:"api_password,omitempty"`
+
 	// Roles are the roles that belong to this audience: "end-user", "agent",
 	// "admin". Default: everyone.
 	Roles []string `json:"roles,omitempty"`
@@ -94,6 +99,7 @@ func (a *Audience) SetDefaults() {
 	orDefault(&a.Password, On)
 	orDefault(&a.PasswordChange, On)
 	orDefault(&a.SecondFactor, SecondFactorOptional)
+	orDefault(&a.APIPassword, Off)
 	if len(a.Passcode) == 0 {
 		a.Passcode = []string{"app"}
 	}
@@ -110,6 +116,7 @@ func (a Audience) Validate() (wrong mistake.List) {
 	wrong.OneOf("sign_in", a.SignIn, SignInChoose, SignInRedirect)
 	wrong.OneOf("password", a.Password, On, Off)
 	wrong.OneOf("password_change", a.PasswordChange, On, Off)
+	wrong.OneOf("api_password", a.APIPassword, On, Off)
 	wrong.OneOf("second_factor", a.SecondFactor, Off, SecondFactorOptional, SecondFactorRequired)
 
 	switch {

@@ -75,6 +75,10 @@ func (d *Door) Password() bool { return d.audience.Password == On }
 // PasswordChange reports whether people may change and reset their password.
 func (d *Door) PasswordChange() bool { return d.audience.PasswordChange == On }
 
+// APIPassword reports whether programs may send a password along with each
+// request.
+func (d *Door) APIPassword() bool { return d.audience.APIPassword == On }
+
 // SecondFactor is Off, SecondFactorOptional or SecondFactorRequired.
 func (d *Door) SecondFactor() string { return d.audience.SecondFactor }
 

@@ -49,7 +49,7 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, path string, v
 		return
 	}
 	if live == nil || policy.Strictest(p.Doors, live.Made()) != policy.Opens {
-		p.Answers.Challenge(w, r, answer.Account, visit, false)
+		p.Answers.Challenge(w, r, visit, answer.Challenged{Original: answer.Account})
 		return
 	}
 	page, err := p.describe(r, live)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -79,7 +80,7 @@ func (k *Keeper) Find(r *http.Request, secure bool) (*Live, error) {
 		return nil, nil
 	}
 	now := k.clock()
-	if live, ok := k.byCookie.GetIfPresent(text); ok && live.current() {
+	if live, ok := k.byCookie.GetIfPresent(text); ok && live.Current() {
 		if live.over(now) {
 			return nil, nil
 		}
@@ -191,7 +192,6 @@ func (k *Keeper) load(ctx context.Context, text string, now time.Time) (*Live, e
 
 func (k *Keeper) read(ctx context.Context, id []byte, now time.Time) (*Live, error) {
 	live := &Live{sessionGeneration: markOf(k.registry.generations.session(id))}
-	var factors []store.Factor
 	err := k.registry.store.View(ctx, func(tx store.Tx) (err error) {
 		if live.Session, err = tx.Session(id); err != nil {
 			return err
@@ -207,11 +207,7 @@ func (k *Keeper) read(ctx context.Context, id []byte, now time.Time) (*Live, err
 		if live.Session, err = tx.Session(id); err != nil {
 			return err
 		}
-		if live.Account, err = tx.Account(live.Session.AccountID); err != nil {
-			return err
-		}
-		factors, err = tx.Factors(live.Account.ID)
-		return err
+		return live.readAccount(tx, live.Session.AccountID)
 	})
 	if err != nil {
 		return nil, err
@@ -219,15 +215,41 @@ func (k *Keeper) read(ctx context.Context, id []byte, now time.Time) (*Live, err
 	if live.Account.Suspended || live.Account.Epoch != live.Session.Epoch {
 		return nil, nil
 	}
-	for _, factor := range factors {
-		live.HasFactor = true
-		live.ChoseFactor = live.ChoseFactor || !factor.Required
-	}
 	k.limit(live)
 	seen := k.registry.lastSeen(id, live.Session.SeenAt)
 	live.seen.Store(seen.UnixNano())
 	live.written.Store(seen.UnixNano())
 	return live, nil
+}
+
+// Visitor returns what stands for an account in one request without a session:
+// somebody who sends credentials along each time. It is nil if the account has
+// gone, is suspended, or has another epoch by now. It is good as long as it is
+// Current.
+func (k *Keeper) Visitor(ctx context.Context, accountID string, epoch int64) (*Live, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	live := &Live{
+		sessionGeneration: markOf(new(atomic.Uint64)), // there is no session to end
+		accountGeneration: markOf(k.registry.generations.account(accountID)),
+	}
+	err := k.registry.store.View(ctx, func(tx store.Tx) (err error) { return live.readAccount(tx, accountID) })
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking up an account: %w", err)
+	}
+	if live.Account.Suspended || live.Account.Epoch != epoch {
+		return nil, nil
+	}
+	return live, nil
+}
+
+// StoreAnswers returns an error when the store has given no sign of life for
+// longer than what is in memory may be used without it.
+func (k *Keeper) StoreAnswers(ctx context.Context) error {
+	return k.registry.answers(ctx, k.clock())
 }
 
 // limit applies the shorter of the lifetimes that the session was begun under

@@ -83,8 +83,21 @@ func (l *Live) Memo(key any, make func() any) any {
 	return value
 }
 
-// current reports whether the store still holds what this copy says.
-func (l *Live) current() bool {
+// readAccount reads whose it is.
+func (l *Live) readAccount(tx store.Tx, id string) (err error) {
+	if l.Account, err = tx.Account(id); err != nil {
+		return err
+	}
+	factors, err := tx.Factors(id)
+	l.HasFactor, l.ChoseFactor = len(factors) > 0, false
+	for _, factor := range factors {
+		l.ChoseFactor = l.ChoseFactor || !factor.Required
+	}
+	return err
+}
+
+// Current reports whether the store still holds what this copy says.
+func (l *Live) Current() bool {
 	return l.sessionGeneration.holds() && l.accountGeneration.holds()
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 )
@@ -16,7 +17,7 @@ func (x *exchange) whoami() {
 		return
 	}
 	if live == nil || !x.opensAny(live.Made()) {
-		x.Answers.Challenge(x.w, x.r, "/", x.visit, true)
+		x.Answers.Challenge(x.w, x.r, x.visit, answer.Challenged{Original: "/", Program: true})
 		return
 	}
 	body, err := json.MarshalIndent(named(live.Identity()), "", "  ")

@@ -3,6 +3,7 @@
 package attacks
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,18 +43,19 @@ func TestForms(t *testing.T) {
 	wizardFlow, wizardCode := wizard.Form("passcode").Values.Get("flow"), g.NewAuthenticator(wizard.ID("totp-key")).Current()
 	paths := map[string]string{"no sign-in": "sign-in", "no passcode": "passcode", "no new password": "reset"}
 	for i, in := range inputs(t, "forms.txt", "PASSWORD", url.QueryEscape(harness.Password), "CODE", code, "FLOW", flow, "TOKEN", token, "LONG", strings.Repeat("x", 100_000)) {
-		b := g.Browser()
+		// What is wrong is counted, by network and by account: that would hold
+		// off, and hide the rest.
+		b := g.Browser(harness.From(fmt.Sprintf("127.70.%d.1", i)))
 		if in.Outcome == "no passcode" {
 			b = step
 		}
 		if i%6 == 5 {
-			// What is wrong is counted: that holds off, and would hide the rest.
 			g.Must("user", "unlock", alice)
 		}
 		page := post(b, "/auth-gateway/"+paths[in.Outcome], in.Text, nil)
 		ended := in.Outcome == "no passcode" && page.Status == http.StatusSeeOther && page.Location().Path == "/auth-gateway/sign-in"
 		asks := in.Outcome == "no new password" && page.Status == http.StatusOK && !strings.Contains(in.Text, "token=TOKEN") && !page.HasForm("password")
-		if !ended && !asks && (page.Status < 400 || page.Status > 429) {
+		if !ended && !asks && (page.Status < 400 || page.Status >= 429 && page.Status != 431) {
 			t.Errorf("%s: %v", in.Name, page)
 		}
 		if b.Session() != nil {
@@ -66,13 +68,15 @@ func TestForms(t *testing.T) {
 		}
 	}
 	// The wizard asks for the same fields.
-	for _, in := range inputs(t, "forms.txt", "CODE", wizardCode, "FLOW", wizardFlow, "LONG", strings.Repeat("x", 100_000)) {
+	for i, in := range inputs(t, "forms.txt", "CODE", wizardCode, "FLOW", wizardFlow, "LONG", strings.Repeat("x", 100_000)) {
 		if in.Outcome == "no passcode" {
 			page := post(dave, "/auth-gateway/enroll", in.Text, nil)
 			if page.Status != http.StatusSeeOther && (page.Status < 400 || page.Status > 429) || dave.Session() != nil || len(page.RecoveryCodes()) > 0 {
 				t.Errorf("the wizard: %s: %v", in.Name, page)
 			}
-			g.Must("user", "unlock", "dave@example.test")
+			if i%6 == 5 {
+				g.Must("user", "unlock", "dave@example.test")
+			}
 		}
 	}
 	// What was not used up by any of it still is what it was.

@@ -42,6 +42,8 @@ type input struct {
 	Text string
 	// Outcome is what the last line beginning with "= " said must come of it.
 	Outcome string
+	// Group is the comment above the line, which says what it tries.
+	Group string
 	// Name tells a failed test which line it was.
 	Name string
 }
@@ -57,7 +59,7 @@ func inputs(t *testing.T, file string, replace ...string) []input {
 	}
 	defer f.Close()
 	var all []input
-	outcome := ""
+	outcome, group, commented := "", "", false
 	lines := bufio.NewScanner(f)
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Text()
@@ -65,7 +67,14 @@ func inputs(t *testing.T, file string, replace ...string) []input {
 			outcome = expected
 			continue
 		}
-		if line == "" || strings.HasPrefix(line, "# ") {
+		comment, isComment := strings.CutPrefix(line, "# ")
+		switch {
+		case isComment && commented:
+			group += " " + comment
+		case isComment:
+			group = comment
+		}
+		if commented = isComment; isComment || line == "" {
 			continue
 		}
 		text, err := strconv.Unquote(`"` + strings.ReplaceAll(line, `"`, `\"`) + `"`)
@@ -75,6 +84,7 @@ func inputs(t *testing.T, file string, replace ...string) []input {
 		all = append(all, input{
 			Text:    strings.NewReplacer(replace...).Replace(text),
 			Outcome: outcome,
+			Group:   group,
 			Name:    file + ":" + strconv.Itoa(n) + " " + line,
 		})
 	}
@@ -82,6 +92,24 @@ func inputs(t *testing.T, file string, replace ...string) []input {
 		t.Fatalf("%s: %d inputs, %v", file, len(all), err)
 	}
 	return all
+}
+
+// byGroup runs a subtest for each group of inputs, named by what it tries.
+func byGroup(t *testing.T, g *harness.Gate, all []input, attack func(t *testing.T, in input)) {
+	t.Helper()
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].Group == all[0].Group {
+			n++
+		}
+		t.Run(all[0].Group, func(t *testing.T) {
+			g.For(t)
+			for _, in := range all[:n] {
+				attack(t, in)
+			}
+		})
+		all = all[n:]
+	}
 }
 
 // reached returns what the app received while a request was made.

@@ -80,16 +80,22 @@ func TestIdentityHeaders(t *testing.T) {
 	}
 
 	// Rule 21 again, for what was once said of others.
-	for advisory, header := range map[string]string{
-		"CVE-2025-64484 oauth2-proxy, underscores":                                 "X_Forwarded_Groups: mallory",
-		"CVE-2017-6062 mod_auth_openidc, headers of those who are not signed in":   "Remote-Name: mallory",
-		"CVE-2017-6413 mod_auth_openidc, headers of another way in":                "X-Auth-Request-User: mallory",
-		"CVE-2026-30851 Caddy forward_auth, an attribute that the account has not": "Remote-Phone: mallory",
+	underscores := g.Browser(harness.At("http://localhost:" + g.Env("UNDERSCORES")))
+	underscores.SetCookies(b.Cookies()...)
+	for advisory, c := range map[string]struct {
+		client *harness.Client
+		preset string
+		header string
+	}{
+		"CVE-2025-64484 oauth2-proxy, underscores":                                 {underscores, "x_forwarded", "X_Forwarded_Groups: mallory"},
+		"CVE-2017-6062 mod_auth_openidc, headers of those who are not signed in":   {b, "remote", "Remote-Name: mallory"},
+		"CVE-2017-6413 mod_auth_openidc, headers of another way in":                {b, "remote", "X-Auth-Request-User: mallory"},
+		"CVE-2026-30851 Caddy forward_auth, an attribute that the account has not": {b, "remote", "Remote-Phone: mallory"},
 	} {
 		t.Run(advisory, func(t *testing.T) {
 			g.For(t)
 			for _, path := range []string{"/private", "/public/x"} {
-				sendHeader(t, g, b, b.Base.Hostname(), path, "passes", input{header, "removed", advisory})
+				sendHeader(t, g, c.client, presetHost(c.preset), path, "", input{Text: c.header, Outcome: "removed", Name: advisory})
 			}
 		})
 	}

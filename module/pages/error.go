@@ -139,7 +139,7 @@ var errorKinds = map[ErrorKind]consequences{
 	UnexpectedIssuer:       {http.StatusBadGateway, WaySignIn},
 	UnusableKeys:           {http.StatusBadGateway, WaySignIn},
 	ClockSkew:              {http.StatusBadGateway, WaySignIn},
-	ProviderRefused:        {http.StatusBadGateway, WaySignIn},
+	ProviderRefused:        {http.StatusBadGateway, WayTryAgain},
 
 	NoEmail:         {http.StatusForbidden, WaySignIn},
 	EmailUnverified: {http.StatusForbidden, WaySignIn},

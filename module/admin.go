@@ -121,6 +121,11 @@ func actHandler(find func() (*desk, error), byMethod map[string]act) caddy.Admin
 			w.Header().Set("Allow", allowed)
 			return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Message: fmt.Sprintf("%s is not for this address: use %s", r.Method, allowed)}
 		}
+		// Caddy looks at Origin and Host. No page has any business here,
+		// whatever a browser sends of those.
+		if site := r.Header.Get("Sec-Fetch-Site"); site != "" {
+			return caddy.APIError{HTTPStatus: http.StatusForbidden, Message: "this address is not for browsers: use caddy auth-gateway"}
+		}
 		d, err := find()
 		if err != nil {
 			return err

@@ -315,6 +315,7 @@ func TestAdminEndpointRefuses(t *testing.T) {
 		status                   int
 		want                     string
 	}{
+		{"a page of another site", http.MethodPost, "/auth-gateway/users", `{"email":"a@example.test"}`, 403, "not for browsers"},
 		{"a method that is not there", http.MethodPut, "/auth-gateway/users", "", 405, "use GET, POST"},
 		{"a GET that would change", http.MethodGet, "/auth-gateway/users/a@example.test/suspend", "", 405, "use POST"},
 		{"an unknown field", http.MethodPost, "/auth-gateway/users", `{"email":"a@example.test","admin":true}`, 400, "unknown field"},
@@ -332,7 +333,11 @@ func TestAdminEndpointRefuses(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := caddycmd.AdminAPIRequest(p.address, test.method, test.path, nil, strings.NewReader(test.body))
+			header := make(http.Header)
+			if strings.HasPrefix(test.name, "a page") {
+				header.Set("Sec-Fetch-Site", "cross-site")
+			}
+			_, err := caddycmd.AdminAPIRequest(p.address, test.method, test.path, header, strings.NewReader(test.body))
 			if err == nil {
 				t.Fatal("it was done")
 			}

@@ -126,6 +126,9 @@ func NewHeaders(preset string, extra map[string]string) (*Headers, error) {
 		h.forbid(one.name)
 	}
 	h.forbid(AssertionHeader)
+	for _, name := range otherPaths {
+		h.forbid(name)
+	}
 	return h, nil
 }
 
@@ -159,6 +162,11 @@ var reserved = []string{
 	// The gateway's own.
 	"x-auth-gateway-assertion",
 }
+
+// otherPaths are headers by which some frameworks let a proxy name the path they
+// serve, in place of the one in the request. The gateway judges the request's,
+// so nobody else gets to name one; a proxy behind the gateway still may.
+var otherPaths = []string{"X-Original-Url", "X-Rewrite-Url"}
 
 // reservedPrefixes are what families of such headers begin with.
 var reservedPrefixes = []string{"content-", "accept-", "if-", "sec-", "proxy-", "access-control-"}

@@ -12,7 +12,8 @@ const foldedField = "remote-field-"
 
 // Strip removes from a request every identity header that it brought along: of
 // every preset and every configured one, in any spelling, repeated or not, as
-// a header or a trailer, announced or not. It also removes their names from
+// a header or a trailer, announced or not. So it does with those that would name
+// another path than the one that is judged. It also removes their names from
 // Connection, where they would have a proxy behind the gateway remove the
 // headers that the gateway set.
 //

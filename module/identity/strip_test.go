@@ -54,6 +54,7 @@ var attacks = []string{
 	"X-Forwarded-User: admin", "x_forwarded_user: admin", "X-Forwarded-Email: a@b.test", "X-Forwarded-Preferred-Username: x", "X-Forwarded-Groups: admin",
 	"X-Auth-Request-User: admin", "X-Auth-Request-Email: a@b.test", "X-Auth-Request-Preferred-Username: x", "X-Auth-Request-Groups: admin", "X.Auth.Request.Groups: admin",
 	"X-Auth-Gateway-Assertion: ey", "x_auth_gateway_assertion: ey",
+	"X-Original-URL: /public", "x_original_url: /public", "X-Rewrite-Url: /public",
 	"X-Webauth-User: admin", "X_WEBAUTH_USER: admin", "1-Team: red", "1_team: red",
 }
 

@@ -4,6 +4,7 @@
 package account
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -38,7 +39,7 @@ func (*Wrong) Is(target error) bool { return target == ErrWrong }
 var ErrLink = errors.New("the one-time link is not valid any more")
 
 // ErrEnrollmentEnded: a factor cannot be set up (any more): the flow has ended,
-// or the account has an authenticator app already.
+// or the account has one of that method already.
 var ErrEnrollmentEnded = errors.New("the second factor cannot be set up in this sign-in any more")
 
 // ErrLastAdministrator: the act would leave nobody who can administer.
@@ -122,6 +123,7 @@ type People struct {
 	hasher  *Hasher
 	clock   func() time.Time
 	guesses guesses
+	codeKey []byte // of the hashes of codes that are sent
 
 	creations creations
 }
@@ -134,6 +136,7 @@ func New(c Config) *People {
 		hasher:  c.Hasher,
 		clock:   c.Clock,
 		guesses: newGuesses(c.Ring),
+		codeKey: c.Ring.Derive("sent codes", sha256.Size),
 	}
 }
 

@@ -49,8 +49,8 @@ func (p *People) ShowEnrollment(sealed []byte, row, issuer, email string) (Enrol
 // ErrEnrollmentEnded if the flow of that row has ended or the account has an
 // app already.
 //
-// It is one transaction: the factor, ten recovery codes in place of earlier
-// ones, the epoch, which ends all flows and sessions of the account, and then.
+// It is one transaction: the factor, ten recovery codes unless the account has
+// another factor and codes left, the epoch, which ends all flows and sessions of the account, and then.
 // An error of then, which is returned as it is, undoes all of it. then may run
 // more than once; a session that it makes needs the epoch that the account has
 // by then.
@@ -68,61 +68,62 @@ func (p *People) FinishEnrollment(ctx context.Context, accountID string, sealed 
 			if err := mayEnroll(tx, accountID, row, now); err != nil {
 				return err
 			}
-			codes, err := p.enroll(tx, accountID, secret, steps[0], required, now)
+			f := store.Factor{Method: store.MethodApp, Required: required, Step: steps[0], CreatedAt: now, UsedAt: now}
+			codes, err := p.enroll(tx, accountID, f, secret, now)
 			if err != nil {
-				return fmt.Errorf("setting up a second factor of account %s: %w", accountID, err)
+				return err
 			}
 			return then(tx, codes)
 		}, nil
 	})
 }
 
-// mayEnroll lets one of several enrollments at once win.
+// mayEnroll lets one of several enrollments in the row of a flow at once win.
 func mayEnroll(tx store.Tx, accountID, row string, now time.Time) error {
-	if name, ok := strings.CutPrefix(row, flowRows); ok {
-		id, err := hex.DecodeString(name)
-		if err != nil {
-			return fmt.Errorf("row %q of an enrollment: %w", row, err)
-		}
-		flow, err := tx.Flow(id)
-		if errors.Is(err, store.ErrNotFound) || err == nil && (flow.AccountID != accountID || !now.Before(flow.ExpiresAt)) {
-			return ErrEnrollmentEnded
-		}
-		if err != nil {
-			return err
-		}
+	name, ok := strings.CutPrefix(row, flowRows)
+	if !ok {
+		return nil
 	}
-	factors, err := tx.Factors(accountID)
+	id, err := hex.DecodeString(name)
 	if err != nil {
-		return err
+		return fmt.Errorf("row %q of an enrollment: %w", row, err)
 	}
-	for _, f := range factors {
-		if f.Method == store.MethodApp {
-			return ErrEnrollmentEnded
-		}
+	flow, err := tx.Flow(id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (flow.AccountID != accountID || !now.Before(flow.ExpiresAt)) {
+		return ErrEnrollmentEnded
 	}
-	return nil
+	return err
 }
 
-func (p *People) enroll(tx store.Tx, accountID string, secret []byte, step int64, required bool, now time.Time) ([]string, error) {
-	id := store.NewID()
-	err := tx.CreateFactor(store.Factor{
-		ID:        id,
-		AccountID: accountID,
-		Method:    store.MethodApp,
-		Secret:    p.ring.Seal(secret, FactorRow(id)),
-		Required:  required,
-		Preferred: true,
-		Step:      step,
-		CreatedAt: now,
-		UsedAt:    now,
-	})
+// enroll adds a factor, with the secret of an app or without. The first one is
+// preferred. Recovery codes are made with it unless some are left.
+func (p *People) enroll(tx store.Tx, accountID string, f store.Factor, secret []byte, now time.Time) (codes []string, err error) {
+	factors, err := tx.Factors(accountID)
 	if err != nil {
 		return nil, err
 	}
-	codes, hashes := newRecoveryCodes(accountID)
-	if err := tx.ReplaceRecoveryCodes(accountID, hashes, now); err != nil {
+	for _, other := range factors {
+		if other.Method == f.Method {
+			return nil, ErrEnrollmentEnded
+		}
+	}
+	f.ID, f.AccountID, f.Preferred = store.NewID(), accountID, len(factors) == 0
+	if secret != nil {
+		f.Secret = p.ring.Seal(secret, FactorRow(f.ID))
+	}
+	left, err := tx.RecoveryCodesLeft(accountID)
+	if err != nil {
 		return nil, err
+	}
+	if err := tx.CreateFactor(f); err != nil {
+		return nil, fmt.Errorf("setting up a second factor of account %s: %w", accountID, err)
+	}
+	if len(factors) == 0 || left == 0 {
+		var hashes [][]byte
+		codes, hashes = newRecoveryCodes(accountID)
+		if err := tx.ReplaceRecoveryCodes(accountID, hashes, now); err != nil {
+			return nil, err
+		}
 	}
 	return codes, tx.MoveEpoch(accountID, nil, now)
 }

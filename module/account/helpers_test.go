@@ -85,7 +85,7 @@ func (d device) code(steps int64) string {
 func (w *world) passcode(accountID, code string, from From) string {
 	w.t.Helper()
 	var how string
-	err := w.CheckPasscode(w.t.Context(), accountID, code, from, func(tx store.Tx, h string) error {
+	err := w.CheckPasscode(w.t.Context(), Asked{AccountID: accountID}, code, from, func(tx store.Tx, h string) error {
 		how = h
 		return nil
 	})

@@ -12,18 +12,29 @@ import (
 // How a passcode was believed.
 const (
 	HowApp      = "app"
+	HowEmail    = "email"
+	HowSMS      = "sms"
 	HowRecovery = "recovery"
 )
 
-// CheckPasscode believes a code from the authenticator app or a recovery code
-// of somebody whose password has been believed, or returns ErrWrong or *Held.
+// Asked is who is asked for a passcode.
+type Asked struct {
+	AccountID string
+	// FlowID is the flow that asks: codes that are sent count in their own
+	// flow only. nil: none was sent.
+	FlowID []byte
+}
+
+// CheckPasscode believes the code that was sent last, one from the authenticator
+// app or a recovery code, of somebody whose password has been believed, or
+// returns ErrWrong or *Held.
 //
 // The code is used up, the counters are cleared and then runs, all in one
 // transaction: an error of then, which is returned as it is, undoes all of it.
 // then may run more than once.
-func (p *People) CheckPasscode(ctx context.Context, accountID, code string, from From, then func(tx store.Tx, how string) error) error {
-	return p.guessPasscode(ctx, accountID, from, func(tx store.Tx, now time.Time) (func() error, error) {
-		how, err := p.usePasscode(tx, accountID, code, now)
+func (p *People) CheckPasscode(ctx context.Context, asked Asked, code string, from From, then func(tx store.Tx, how string) error) error {
+	return p.guessPasscode(ctx, asked.AccountID, from, func(tx store.Tx, now time.Time) (func() error, error) {
+		how, err := p.usePasscode(tx, asked, code, now)
 		if err != nil || how == "" {
 			return nil, err
 		}
@@ -89,7 +100,8 @@ func (p *People) guessPasscode(ctx context.Context, accountID string, from From,
 }
 
 // usePasscode uses a code up and returns how it was made, or "".
-func (p *People) usePasscode(tx store.Tx, accountID, code string, now time.Time) (how string, err error) {
+func (p *People) usePasscode(tx store.Tx, asked Asked, code string, now time.Time) (how string, err error) {
+	accountID := asked.AccountID
 	if recovery, ok := recoveryCode(code); ok {
 		spent, err := tx.SpendRecoveryCode(accountID, recoveryHash(accountID, recovery), now)
 		if err != nil || !spent {
@@ -100,6 +112,9 @@ func (p *People) usePasscode(tx store.Tx, accountID, code string, now time.Time)
 	factors, err := tx.Factors(accountID)
 	if err != nil {
 		return "", err
+	}
+	if how, err := p.useSentCode(tx, asked, factors, code, now); err != nil || how != "" {
+		return how, err
 	}
 	for _, f := range factors {
 		if f.Method != store.MethodApp {
@@ -118,6 +133,32 @@ func (p *People) usePasscode(tx store.Tx, accountID, code string, now time.Time)
 				return HowApp, nil
 			}
 		}
+	}
+	return "", nil
+}
+
+// useSentCode uses up the code that was sent in the flow, if it is one of the
+// account's factors that it was sent to.
+func (p *People) useSentCode(tx store.Tx, asked Asked, factors []store.Factor, code string, now time.Time) (how string, err error) {
+	if asked.FlowID == nil {
+		return "", nil
+	}
+	flow, err := tx.Flow(asked.FlowID)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil || flow.AccountID != asked.AccountID || flow.Phone != "" {
+		return "", err // a number that is being set up proves nothing yet
+	}
+	for _, f := range factors {
+		if f.Method != flow.Method || f.Method == store.MethodApp {
+			continue
+		}
+		spent, err := p.spendSentCode(tx, flow, code, now)
+		if err != nil || !spent {
+			return "", err
+		}
+		return string(f.Method), tx.UseFactor(f.ID, now)
 	}
 	return "", nil
 }

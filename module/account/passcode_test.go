@@ -88,7 +88,7 @@ func TestSecretOfAnotherRowIsAFault(t *testing.T) {
 			Secret: w.ring.Seal(key, FactorRow("another")), CreatedAt: w.clock.Now(),
 		})
 	})
-	err := w.CheckPasscode(t.Context(), alice.ID, device{w, key}.code(0), From{}, nothing)
+	err := w.CheckPasscode(t.Context(), Asked{AccountID: alice.ID}, device{w, key}.code(0), From{}, nothing)
 	if err == nil || errors.Is(err, ErrWrong) {
 		t.Errorf("got %v, want a fault", err)
 	}
@@ -165,7 +165,7 @@ func TestOneCodeAtOnce(t *testing.T) {
 			// From known browsers, each with a budget of its own, so that
 			// the code alone decides.
 			counts := atOnce(50, func(i int) error {
-				return w.CheckPasscode(t.Context(), alice.ID, code, knownBrowser(store.NewID(), alice.ID), nothing)
+				return w.CheckPasscode(t.Context(), Asked{AccountID: alice.ID}, code, knownBrowser(store.NewID(), alice.ID), nothing)
 			})
 			if counts["in"] != 1 || counts["wrong"] != 49 {
 				t.Errorf("got %v, want one in and 49 wrong", counts)
@@ -214,7 +214,7 @@ func TestParallelPasscodesDoNotSlipBy(t *testing.T) {
 	alice := w.add("alice@example.test")
 	w.enroll(alice.ID, false)
 	counts := atOnce(50, func(i int) error {
-		return w.CheckPasscode(t.Context(), alice.ID, "not a code", elsewhere(i), nothing)
+		return w.CheckPasscode(t.Context(), Asked{AccountID: alice.ID}, "not a code", elsewhere(i), nothing)
 	})
 	if counts["wrong"] != freeGuesses || counts["held 30s"] != 50-freeGuesses {
 		t.Errorf("got %v, want %d wrong and the rest held", counts, freeGuesses)
@@ -230,7 +230,7 @@ func TestThenFails(t *testing.T) {
 		w.passcode(alice.ID, "not a code", From{})
 	}
 	fault := errors.New("no session today")
-	err := w.CheckPasscode(t.Context(), alice.ID, app.code(0), From{}, func(tx store.Tx, how string) error {
+	err := w.CheckPasscode(t.Context(), Asked{AccountID: alice.ID}, app.code(0), From{}, func(tx store.Tx, how string) error {
 		_, id := secret.NewToken()
 		if _, err := tx.UseState(id, w.clock.Now().Add(time.Hour)); err != nil {
 			return err

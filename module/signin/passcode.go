@@ -58,7 +58,7 @@ func (x *exchange) takePasscode() {
 	}
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID, Address: x.address()}
 	var token string
-	err = x.People.CheckPasscode(x.detached(), found.AccountID, code, x.from(), func(tx store.Tx, how string) (err error) {
+	err = x.People.CheckPasscode(x.detached(), account.Asked{AccountID: found.AccountID, FlowID: found.ID}, code, x.from(), func(tx store.Tx, how string) (err error) {
 		if ended, err := tx.EndFlow(found.ID); err != nil {
 			return err
 		} else if !ended {

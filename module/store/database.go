@@ -21,6 +21,9 @@ type database struct {
 	// belongs to does not exist.
 	noAccount func(err error) bool
 
+	// remedy says what can be done about a fault, ": …", or nothing.
+	remedy func(err error) string
+
 	// release gives back what was held beside the connections.
 	release func() error
 
@@ -139,9 +142,9 @@ func (d *database) Close() error {
 	return d.closeErr
 }
 
-// fault says of an error in which database it happened and at what.
+// fault says of an error in which database it happened, at what, and what to do.
 func (d *database) fault(doing string, err error) error {
-	return fmt.Errorf("store %s: %s: %w", d.name, doing, err)
+	return fmt.Errorf("store %s: %s: %w%s", d.name, doing, err, d.remedy(err))
 }
 
 // stamp is how a time is stored: microseconds, 0 for the zero time.

@@ -59,7 +59,7 @@ func openSQLite(ctx context.Context, path string) (_ *database, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{name: path, noAccount: sqliteNoAccount, release: held.Close}
+	d := &database{name: path, noAccount: sqliteNoAccount, remedy: sqliteRemedy, release: held.Close}
 	defer func() {
 		if err != nil {
 			d.closeSQLite()
@@ -180,4 +180,24 @@ func connectSQLite(path string, connections int, readOnly bool) (*sql.DB, error)
 func sqliteNoAccount(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
+}
+
+// sqliteRemedy says what to do about a fault that comes while the store is in
+// use. It goes on by itself once that is done.
+func sqliteRemedy(err error) string {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_FULL:
+		return ": make room on the disk"
+	case sqlite3.SQLITE_IOERR:
+		return ": see whether the disk is full or failing"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
+		return ": let the user that runs Caddy write the file and its folder"
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return ": another program has locked the file, end it"
+	}
+	return ""
 }

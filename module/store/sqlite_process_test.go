@@ -241,8 +241,8 @@ func fillDisk(path string) error {
 	if err == nil || kept == 0 {
 		return fmt.Errorf("the disk is not full after %d writes: %v", kept, err)
 	}
-	if !strings.Contains(err.Error(), path) {
-		return fmt.Errorf("the fault does not name the store: %w", err)
+	if !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "disk is full") {
+		return fmt.Errorf("the fault does not name the store or what to do: %w", err)
 	}
 	again := write(kept)
 	if n, err := count(); err != nil || again == nil || n != kept {

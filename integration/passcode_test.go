@@ -4,7 +4,6 @@ package integration
 
 import (
 	"net/http"
-	"sync"
 	"testing"
 
 	"github.com/auth-gateway/caddy-auth-gateway/integration/harness"
@@ -122,45 +121,6 @@ func TestFlows(t *testing.T) {
 		t.Errorf("an ended flow leads to %v", to)
 	}
 	g.wantOut(t, thief)
-}
-
-// Rule 5: of two requests with one code, exactly one gets in.
-func TestOneCodeOneWinner(t *testing.T) {
-	t.Parallel()
-	g := start(t, required, "")
-	g.AddUser(alice)
-	app, codes := g.enroll(t, g.Browser(), alice)
-	for name, code := range map[string]string{"passcode": app.Code(), "recovery code": codes[0]} {
-		t.Run(name, func(t *testing.T) {
-			g.For(t)
-			var browsers []*harness.Client
-			var steps []*harness.Page
-			for range 6 {
-				b := g.Browser()
-				browsers = append(browsers, b)
-				steps = append(steps, g.askedForPasscode(t, b, alice))
-			}
-			statuses := make([]int, len(browsers))
-			var wg sync.WaitGroup
-			for i, b := range browsers {
-				wg.Go(func() { statuses[i] = b.Submit(steps[i].Form("passcode").Set("passcode", code)).Status })
-			}
-			wg.Wait()
-			in := 0
-			for i, b := range browsers {
-				if b.Session() != nil {
-					in++
-					g.wantIn(t, b, alice)
-				}
-				if statuses[i] != http.StatusSeeOther && statuses[i] != http.StatusUnauthorized {
-					t.Errorf("status %d", statuses[i])
-				}
-			}
-			if in != 1 {
-				t.Errorf("%d of %d got in", in, len(browsers))
-			}
-		})
-	}
 }
 
 // F7: a recovery code stands in for the app, once.

@@ -174,6 +174,9 @@ func (c *Caddy) Wait() int {
 	return c.process.cmd.ProcessState.ExitCode()
 }
 
+// PID is the id of Caddy's process.
+func (c *Caddy) PID() int { return c.process.cmd.Process.Pid }
+
 // Running reports whether Caddy has not ended.
 func (c *Caddy) Running() bool { return c.process.running() }
 

@@ -1,6 +1,6 @@
-//go:build integration
+//go:build integration && linux
 
-package integration
+package faults
 
 import (
 	"database/sql"
@@ -10,38 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
 	_ "modernc.org/sqlite"
 
 	"github.com/auth-gateway/caddy-auth-gateway/integration/harness"
 )
-
-const ownStore = "store sqlite {$DIR}/people.db"
-
-// said returns everything that Caddy logged, for a process that has ended.
-func said(g *gate) string {
-	var b strings.Builder
-	for _, e := range g.Logs() {
-		b.WriteString(e.String())
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-// wantNoStart fails the test unless Caddy refuses to start, saying so.
-func wantNoStart(t *testing.T, g *gate, say ...string) {
-	t.Helper()
-	if g.TryRun() {
-		t.Fatal("Caddy started")
-	}
-	if status := g.Wait(); status == 0 {
-		t.Errorf("exit status %d", status)
-	}
-	for _, word := range say {
-		if !strings.Contains(said(g), word) {
-			t.Errorf("%q is not said:\n%s", word, said(g))
-		}
-	}
-}
 
 // A store that cannot be read is never replaced by an empty one.
 func TestCorruptStore(t *testing.T) {
@@ -78,7 +51,7 @@ func TestCorruptStore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g := start(t, ownStore, "")
+			g := harness.StartGate(t, ownStore, "")
 			g.AddUser(alice)
 			g.Stop()
 			path := filepath.Join(g.Dir, "people.db")
@@ -98,12 +71,13 @@ func TestCorruptStore(t *testing.T) {
 func TestStoreThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{
-		"no such folder": "/proc/no/such/folder/people.db",
-		"not a folder":   "{$DIR}/Caddyfile/people.db",
+		"no such folder":               "/proc/no/such/folder/people.db",
+		"not a folder":                 "{$DIR}/Caddyfile/people.db",
+		"a folder that takes no files": "/proc/people.db",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantNoStart(t, prepare(t, "store sqlite "+path, ""), "people.db")
+			wantNoStart(t, harness.NewGate(t, "store sqlite "+path, ""), "people.db")
 		})
 	}
 }
@@ -112,26 +86,26 @@ func TestStoreThatCannotBeOpened(t *testing.T) {
 // harms nothing.
 func TestSecondProcess(t *testing.T) {
 	t.Parallel()
-	g := start(t, ownStore, "")
+	g := harness.StartGate(t, ownStore, "")
 	g.AddUser(alice)
-	b := g.signedIn(t, alice)
-	second := prepare(t, "store sqlite "+filepath.Join(g.Dir, "people.db"), "")
+	b := g.SignedIn(alice)
+	second := harness.NewGate(t, "store sqlite "+filepath.Join(g.Dir, "people.db"), "")
 	wantNoStart(t, second, "people.db", "in use")
-	g.wantIn(t, b, alice)
-	g.wantIn(t, g.signedIn(t, alice), alice)
+	g.WantIn(b, alice)
+	g.WantIn(g.SignedIn(alice), alice)
 	g.Kill()
 	second.Run() // the lock ends with its process
-	second.wantIn(t, second.signedIn(t, alice), alice)
+	second.WantIn(second.SignedIn(alice), alice)
 }
 
 // Rule 25: while the store cannot be written, nobody is let in anew and each
 // answer says so; who is in stays in; and it recovers by itself.
 func TestStoreAtFault(t *testing.T) {
 	t.Parallel()
-	g := start(t, ownStore, "")
+	g := harness.StartGate(t, ownStore, "")
 	g.AddUser(alice)
-	b := g.signedIn(t, alice)
-	g.wantIn(t, b, alice)
+	b := g.SignedIn(alice)
+	g.WantIn(b, alice)
 
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(g.Dir, "people.db")+"?_txlock=immediate")
 	if err != nil {
@@ -144,43 +118,69 @@ func TestStoreAtFault(t *testing.T) {
 	}
 	c := g.Browser()
 	page := c.SignIn("/private", alice, harness.Password)
-	if page.Status != http.StatusServiceUnavailable || page.Header.Get("Retry-After") == "" || page.ID("error-id") == "" {
-		t.Errorf("%v", page)
-	}
-	g.wantOut(t, c)
-	g.wantIn(t, b, alice)
+	wantShut(t, page)
+	g.WantOut(c)
+	g.WantIn(b, alice)
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	g.wantIn(t, g.signedIn(t, alice), alice)
-	g.wantIn(t, b, alice)
+	g.WantIn(g.SignedIn(alice), alice)
+	g.WantIn(b, alice)
 }
 
-// Rule 9: a secret that is still needed cannot be dropped; a new one takes over.
-func TestSecrets(t *testing.T) {
+// A full disk: what cannot be kept is not acknowledged, and says so; who is in
+// stays in; and with room again all goes on by itself.
+func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	const first, second = "the first secret of these tests, long enough", "the second secret of these tests, long enough"
-	g := prepare(t, "secret {env.FIRST}"+required, "", func(o *harness.Options) {
-		o.Env = map[string]string{"FIRST": first, "SECOND": second}
-	})
-	g.SecretAtRest("the secret", first)
-	g.SecretAtRest("the secret", second)
-	g.Run()
+	g := harness.StartGate(t, ownStore, "")
 	g.AddUser(alice)
-	b := g.Browser()
-	app, _ := g.enroll(t, b, alice)
+	b, c := g.SignedIn(alice), g.SignedIn(alice)
+	g.WantIn(b, alice)
+	g.WantIn(c, alice)
 
-	g.Configure(option("secret {env.SECOND}"+required), site(""))
-	if r := g.TryReload(); r.Status == 0 {
-		t.Error("a secret that is still needed was dropped")
+	room := limitFiles(t, g, 4096)
+	wantShut(t, g.Browser().SignIn("/private", alice, harness.Password))
+	wantShut(t, c.Post("/auth-gateway/sign-out", nil))
+	for _, act := range [][]string{{"user", "suspend", alice}, {"user", "add", carol}} {
+		if r := g.Command(act...); r.Status == 0 || !strings.Contains(r.Stderr, "people.db") {
+			t.Errorf("%v: exit status %d, %s", act, r.Status, r.Stderr)
+		}
 	}
-	g.wantIn(t, b, alice)
-	g.configure("secret {env.SECOND} {env.FIRST}"+required, "")
-	g.wantIn(t, b, alice)
-	c := g.Browser()
-	step := g.askedForPasscode(t, c, alice)
-	c.Submit(step.Form("passcode").Set("passcode", app.Code())).Want(http.StatusSeeOther)
-	g.wantIn(t, c, alice)
+	g.WantOut(g.Browser())
+	g.WantIn(b, alice)
+	g.WantIn(c, alice)
+	if log := said(g); !strings.Contains(log, "people.db") || !strings.Contains(log, "see whether the disk is full") {
+		t.Error("the log does not say what is wrong and what to do")
+	}
+
+	room()
+	g.WantIn(g.SignedIn(alice), alice)
+	g.WantIn(b, alice)
+	signOut := c.Get("/auth-gateway/sign-out").Want(http.StatusOK).Form("")
+	c.Submit(signOut).Want(http.StatusSeeOther)
+	g.WantOut(c)
+	g.AddUser(carol)
+	g.Restart()
+	g.WantIn(b, alice)
+	g.WantOut(c)
+	g.WantIn(g.SignedIn(carol), carol)
+}
+
+// limitFiles lets no file of Caddy's grow beyond so many bytes, as if the disk
+// were full, until room is called.
+func limitFiles(t *testing.T, g *harness.Gate, bytes uint64) (room func()) {
+	t.Helper()
+	var before unix.Rlimit
+	if err := unix.Prlimit(g.PID(), unix.RLIMIT_FSIZE, nil, &before); err != nil {
+		t.Fatal(err)
+	}
+	set := func(limit unix.Rlimit) {
+		if err := unix.Prlimit(g.PID(), unix.RLIMIT_FSIZE, &limit, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(unix.Rlimit{Cur: bytes, Max: before.Max})
+	return func() { set(before) }
 }
 
 func read(t *testing.T, path string) []byte {

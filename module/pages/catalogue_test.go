@@ -89,6 +89,15 @@ func TestNoUnusedText(t *testing.T) {
 			used[m[1]] = true
 		}
 	}
+	for _, to := range letters() {
+		letter, err := p.Letter(to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range mark.FindAllStringSubmatch(letter.Subject+letter.Text+letter.HTML, -1) {
+			used[m[1]] = true
+		}
+	}
 	for key := range p.languages.catalogues[0].texts {
 		if !used[key] {
 			t.Errorf("no page uses %q", key)

@@ -115,6 +115,14 @@ func gallery() []sample {
 	}
 	add("password-set", "", PasswordSet{})
 	add("reset-ask", "/auth-gateway/reset", ResetAsk{})
+	add("reset-ask-mail", "/auth-gateway/reset", ResetAsk{Mail: true, Flow: "f"})
+	add("reset-ask-mail-back", "/auth-gateway/reset", ResetAsk{Mail: true, SignIn: "/auth-gateway/sign-in?return_to=%2Freports"})
+	for _, m := range []Message{
+		{Kind: FieldEmpty, Field: EmailField}, {Kind: FieldTooLong, Field: EmailField}, {Kind: WaitCredentials, Wait: 5 * time.Minute},
+	} {
+		add("reset-ask-"+named(m), "/auth-gateway/reset", ResetAsk{Mail: true, Email: "alice@example.test", Message: m})
+	}
+	add("reset-sent", "", ResetSent{Email: "alice@example.test"})
 
 	at := time.Date(2026, 3, 2, 9, 5, 0, 0, time.UTC)
 	account := Account{

@@ -76,6 +76,8 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 		}
 	case Enroll:
 		message = page.Message
+	case ResetAsk:
+		message = page.Message
 	case SetPassword:
 		message, minLength = page.Message, page.MinLength
 	}

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-//go:embed templates/*.html
+//go:embed templates/*.html templates/letter/*.html
 var templateFiles embed.FS
 
 //go:embed style.css
@@ -29,6 +29,8 @@ type Pages struct {
 	style     template.CSS
 	styleHash string // as the Content-Security-Policy wants it
 	templates map[string]*template.Template
+	letter    *template.Template // the HTML of mails
+	button    [2]string          // colours of a button in mails: ground, text
 }
 
 // View is what every page needs to know.
@@ -59,7 +61,7 @@ type View struct {
 }
 
 // Page is one of SignIn, Passcode, Enroll, RecoveryCodes, SignOut, SignedOut,
-// SetPassword, PasswordSet, ResetAsk, Account and Error, by value.
+// SetPassword, PasswordSet, ResetAsk, ResetSent, Account and Error, by value.
 type Page interface {
 	// name is the page's template and the first part of its texts' keys.
 	name() string
@@ -90,13 +92,20 @@ func New(brand Brand, language string) (*Pages, error) {
 	p.style = template.CSS(style)
 	p.styleHash = "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 
+	if p.letter, err = template.ParseFS(templateFiles, "templates/letter/letter.html"); err != nil {
+		return nil, err
+	}
+	surface, _ := parseColour(lightSurface) // a constant
+	shades := shadesOn(accent, surface)
+	p.button = [2]string{shades.Button.String(), shades.ButtonText.String()}
+
 	layout, err := template.ParseFS(templateFiles, "templates/layout.html")
 	if err != nil {
 		return nil, err
 	}
 	for _, page := range []Page{
 		SignIn{}, Passcode{}, Enroll{}, RecoveryCodes{}, SignOut{}, SignedOut{},
-		SetPassword{}, PasswordSet{}, ResetAsk{}, Account{}, Error{},
+		SetPassword{}, PasswordSet{}, ResetAsk{}, ResetSent{}, Account{}, Error{},
 	} {
 		t, err := layout.Clone()
 		if err != nil {

@@ -1,0 +1,116 @@
+package pages
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+)
+
+// LetterKind names what a mail is about.
+type LetterKind string
+
+// The letters.
+const (
+	LetterReset           LetterKind = "reset"            // a link for a new password
+	LetterInvitation      LetterKind = "invitation"       // a link for the first password
+	LetterPasswordChanged LetterKind = "password_changed" // the password is another now
+)
+
+// LetterTo is what a letter has to know.
+type LetterTo struct {
+	Kind LetterKind
+
+	// Host is the site that it is about.
+	Host string
+
+	// Language is the person's, "en" or "ja"; another, or "", is English
+	// unless all pages have a fixed language.
+	Language string
+
+	// Email is the account that it is about.
+	Email string
+
+	// Link leads on, an absolute address; it works for Lifetime.
+	Link     string
+	Lifetime time.Duration
+
+	// At and Address say when something was done, and from where ("" if
+	// nobody knows).
+	At      time.Time
+	Address string
+}
+
+// Letter is a mail, as plain text and as HTML. Nothing secret is in the subject.
+type Letter struct {
+	Subject, Text, HTML string
+}
+
+// shownLetter is what the template of a letter sees.
+type shownLetter struct {
+	Lang, Subject, Brand string
+	Before, After        []string // paragraphs around the link
+	Link, Action         string
+	Ground, Ink          template.CSS
+}
+
+// Letter writes a letter.
+func (p *Pages) Letter(to LetterTo) (Letter, error) {
+	c := p.languages.fixed
+	if c == nil {
+		c = p.languages.named(to.Language)
+	}
+	if c == nil {
+		c = p.languages.catalogues[0]
+	}
+	var fault error
+	say := func(key string, params ...any) string {
+		text, err := c.say("letter."+key, params...)
+		if err != nil && fault == nil {
+			fault = err
+		}
+		return text
+	}
+	format, err := c.say("format.time")
+	if err != nil {
+		return Letter{}, err
+	}
+	kind := string(to.Kind)
+	about := []any{"host", to.Host, "email", to.Email, "time", to.At.UTC().Format(format), "address", to.Address}
+
+	shown := shownLetter{
+		Lang: c.tag.String(), Subject: say(kind+".subject", about...), Brand: p.brand.Name,
+		Before: []string{say(kind+".lead", about...)},
+		Ground: template.CSS(p.button[0]), Ink: template.CSS(p.button[1]),
+	}
+	if shown.Brand == "" {
+		shown.Brand = to.Host
+	}
+	switch to.Kind {
+	case LetterReset, LetterInvitation:
+		shown.Link, shown.Action = to.Link, say(kind+".action")
+		shown.After = append(shown.After, say("once.hours", "count", int(to.Lifetime.Hours())))
+	case LetterPasswordChanged:
+		if to.Address != "" {
+			shown.Before = append(shown.Before, say(kind+".from", about...))
+		}
+	default:
+		return Letter{}, fmt.Errorf("there is no letter %q", kind)
+	}
+	shown.After = append(shown.After, say(kind+".not_you", about...))
+	if fault != nil {
+		return Letter{}, fault
+	}
+
+	var html bytes.Buffer
+	if err := p.letter.Execute(&html, shown); err != nil {
+		return Letter{}, fmt.Errorf("writing a letter: %w", err)
+	}
+	paragraphs := shown.Before
+	if shown.Link != "" {
+		paragraphs = append(paragraphs, shown.Link)
+	}
+	paragraphs = append(paragraphs, shown.After...)
+	return Letter{Subject: shown.Subject, Text: strings.Join(paragraphs, "\n\n") + "\n", HTML: html.String()}, nil
+}

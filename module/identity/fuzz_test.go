@@ -28,7 +28,8 @@ func FuzzForbids(f *testing.F) {
 			}
 			return '-'
 		}, latin1(name)))
-		want := strings.HasPrefix(plain, "remote-field-") || plain == "x-auth-gateway-assertion" || plain == "x-webauth-user" || plain == "1-team"
+		want := strings.HasPrefix(plain, "remote-field-") || plain == "x-auth-gateway-assertion" || plain == "x-webauth-user" || plain == "1-team" ||
+			plain == "x-original-url" || plain == "x-rewrite-url"
 		for _, preset := range presets {
 			for _, one := range preset {
 				want = want || plain == strings.ToLower(one.name)

@@ -23,6 +23,9 @@ func init() {
 //		store    sqlite [<path>]
 //		secret   <placeholder> [<older placeholder>...]
 //		language <tag>
+//		mail smtp <host:port> {
+//			...
+//		}
 //		brand {
 //			name   <text>
 //			logo   <file>
@@ -37,7 +40,7 @@ func init() {
 //	}
 //
 // and the words of later.go. <placeholder> is {env.NAME} or {file.PATH}. See
-// parser.sso and parser.audience for what they hold.
+// parser.mail, parser.sso and parser.audience for what they hold.
 func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
 	p := &parser{Dispenser: d, places: newPlaces()}
 	p.Next() // the name of the option
@@ -68,6 +71,7 @@ func (p *parser) globalWords(app *module.App) words {
 	secret.hint = secretHint
 	known := words{
 		"store":    p.store(app),
+		"mail":     p.mail(app),
 		"secret":   secret,
 		"language": oneValue("<tag>", &app.Language),
 		"brand": {block: true, read: func(caddyfile.Token, []caddyfile.Token) error {

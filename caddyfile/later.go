@@ -1,11 +1,8 @@
 package caddyfile
 
 import (
-	"net"
-	"net/mail"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -113,13 +110,6 @@ func checkDSN(dsn caddyfile.Token) error {
 // addLater adds the words of the global block. Syntax:
 //
 //	portal <url>
-//	mail smtp <host:port> {
-//		from        <address>
-//		username    <name>
-//		password    <placeholder>
-//		tls         starttls | implicit | off
-//		invitations on | off
-//	}
 //	sms webhook <url> {
 //		header <name> <value>
 //		body   <template>
@@ -136,23 +126,6 @@ func (p *parser) addLater(known words) {
 			return errAt(values[0], "portal: %w", err)
 		}
 		return nil
-	})
-	known["mail"] = p.laterSender("smtp", "<host:port>", checkHostPort, func() words {
-		return words{
-			"from": checked("<address>", func(text string) bool {
-				_, err := mail.ParseAddress(text)
-				return err == nil
-			}, "is not a mail address"),
-			"username": checked("<name>", nil, ""),
-			"password": {min: 1, max: 1, usage: "{env.NAME}", read: func(at caddyfile.Token, values []caddyfile.Token) error {
-				if err := module.CheckSecret(values[0].Text); err != nil {
-					return errAt(values[0], "mail: password: %w", err)
-				}
-				return nil
-			}},
-			"tls":         choice("starttls", "implicit", "off"),
-			"invitations": choice("on", "off"),
-		}
 	})
 	known["sms"] = p.laterSender("webhook", "<url>", isURL, func() words {
 		return words{
@@ -176,7 +149,7 @@ func (p *parser) addLater(known words) {
 	}}
 }
 
-// laterSender is mail or sms, of which there is one kind each.
+// laterSender is a sender of messages, of which there is one kind.
 func (p *parser) laterSender(kind, usage string, check func(string) bool, inner func() words) word {
 	return word{min: 2, max: 2, usage: kind + " " + usage, block: true,
 		read: func(at caddyfile.Token, values []caddyfile.Token) error {
@@ -250,22 +223,6 @@ func checked(usage string, holds func(string) bool, complaint string) word {
 		}
 		return nil
 	}}
-}
-
-// choice is a word with one of a few values.
-func choice(values ...string) word {
-	return word{min: 1, max: 1, usage: strings.Join(values, " | "), read: func(at caddyfile.Token, given []caddyfile.Token) error {
-		if !slices.Contains(values, given[0].Text) {
-			return unknown(given[0], "value of "+at.Text, values)
-		}
-		return nil
-	}}
-}
-
-func checkHostPort(text string) bool {
-	host, port, err := net.SplitHostPort(text)
-	n, portErr := strconv.Atoi(port)
-	return err == nil && portErr == nil && host != "" && n > 0 && n < 65536
 }
 
 func isURL(text string) bool {

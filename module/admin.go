@@ -11,11 +11,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
@@ -54,11 +56,24 @@ type desk struct {
 	trail  *audit.Trail
 	doors  map[string]*policy.Door
 	words  []string // that no password may contain
+	// invite mails an invitation, and reports whether it could; nil where
+	// none are mailed.
+	invite func(store.Account, string, time.Time) bool
 }
 
 // newDesk returns the desk of an app that has started.
 func newDesk(a *App, s *service) *desk {
-	return &desk{people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name}}
+	d := &desk{people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name}}
+	if s.letters != nil && *a.Mail.Invitations {
+		d.invite = func(made store.Account, token string, expires time.Time) bool {
+			origin, ok := a.sites.forPassword(made.Attributes.Role)
+			if ok {
+				s.letters.Invitation(letter.Wanted{Account: made, Token: token, Expires: expires}, origin, a.Language)
+			}
+			return ok
+		}
+	}
+	return d
 }
 
 // runningDesk returns the desk of the app that runs. Admin routers are

@@ -114,8 +114,12 @@ func (d *desk) addUser(r *http.Request) (any, error) {
 	if n.Password != "" || !d.takesPassword(role) {
 		return issued, nil
 	}
-	if err := d.issue(r, &issued, store.PurposeInvitation); err != nil {
+	token, err := d.issue(r, &issued, store.PurposeInvitation)
+	if err != nil {
 		return nil, fmt.Errorf("account %s was made, but without a one-time link: %w; run `caddy auth-gateway user reset-password %[1]s` for one", n.Email, err)
+	}
+	if d.invite != nil {
+		issued.Mailed = d.invite(made, token, issued.LinkExpiresAt)
 	}
 	return issued, nil
 }
@@ -143,20 +147,21 @@ func (d *desk) resetPassword(r *http.Request) (any, error) {
 		}
 	}
 	issued := issuedView{userView: viewUser(found)}
-	return issued, d.issue(r, &issued, store.PurposeReset)
+	_, err = d.issue(r, &issued, store.PurposeReset)
+	return issued, err
 }
 
 // issue makes a one-time link.
-func (d *desk) issue(r *http.Request, to *issuedView, purpose store.Purpose) error {
+func (d *desk) issue(r *http.Request, to *issuedView, purpose store.Purpose) (token string, err error) {
 	event := d.event(r, "user.link", string(purpose))
 	token, expires, err := d.people.IssueLink(r.Context(), to.ID, purpose, d.recorded(&event))
 	if err != nil {
-		return err
+		return "", err
 	}
 	d.trail.Announce(event)
 	to.LinkPath = answer.Reset + "?token=" + url.QueryEscape(token)
 	to.LinkExpiresAt = expires
-	return nil
+	return token, nil
 }
 
 func (d *desk) setUser(r *http.Request) (any, error) {

@@ -99,6 +99,8 @@ type issuedView struct {
 	// is no link.
 	LinkPath      string    `json:"link_path,omitempty"`
 	LinkExpiresAt time.Time `json:"link_expires_at,omitzero"`
+	// Mailed: the link is on its way to the person by mail.
+	Mailed bool `json:"mailed,omitempty"`
 }
 
 // sessionView is a session.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/deliver"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
@@ -40,6 +41,12 @@ type App struct {
 	// "ja" are complete. Default: what the browser asks for.
 	Language string `json:"language,omitempty"`
 
+	// Mail is the mail server. With it people can have a link for a new
+	// password mailed, and new accounts are mailed their invitation. Every
+	// gateway then needs an origin, which links in mails are built from.
+	// Default: no mail is sent.
+	Mail *deliver.MailConfig `json:"mail,omitempty"`
+
 	// Brand is how the pages show whose they are.
 	Brand pages.Brand `json:"brand,omitzero"`
 
@@ -56,6 +63,7 @@ type App struct {
 	engine  *engine
 	doors   map[string]*policy.Door
 	answers *answer.Answers
+	sites   sites
 	started chan struct{} // closed by Start
 	service atomic.Pointer[service]
 }

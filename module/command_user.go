@@ -19,7 +19,8 @@ func userCommand() *cobra.Command {
 		Short: "Adds an account and prints a one-time link that sets its password",
 		Long: `
 Adds an account and prints a one-time link with which the person sets a password.
-The link can be used once, within 72 hours.
+The link can be used once, within 72 hours. Where the configuration has a mail
+server it is mailed to the person, too, unless invitations are off.
 
 With --password-stdin the account gets a password at once, the first line of the
 standard input, and there is no link.
@@ -131,6 +132,9 @@ func addUser(e *errand) error {
 	said := fmt.Sprintf("%s was added with role %s.", issued.Email, issued.Role)
 	if issued.LinkPath == "" && body.Password == nil {
 		said += " No audience that is open to the role takes passwords, so there is no one-time link."
+	}
+	if issued.Mailed {
+		said += " The link is on its way there by mail."
 	}
 	return e.printIssued(issued, said, e.origins(issued.Role))
 }

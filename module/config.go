@@ -47,6 +47,11 @@ func (a *App) CheckSecrets() (wrong mistake.List) {
 	for i, text := range a.Secrets {
 		wrong.AddItem("secret", i, CheckSecret(text))
 	}
+	if a.Mail != nil && a.Mail.Password != "" {
+		var inner mistake.List
+		inner.Add("password", CheckSecret(a.Mail.Password))
+		wrong.Within("mail", inner)
+	}
 	for name, config := range sorted(a.SSO) {
 		if config != nil && config.ClientSecret != "" {
 			var inner mistake.List
@@ -80,6 +85,15 @@ func (a *App) resolve() (wrong mistake.List) {
 	one(&brand, "accent", mistake.Whole, &a.Brand.Accent)
 	wrong.Within("brand", brand)
 
+	if a.Mail != nil {
+		var inner mistake.List
+		one(&inner, "server", mistake.Whole, &a.Mail.Server)
+		one(&inner, "from", mistake.Whole, &a.Mail.From)
+		one(&inner, "username", mistake.Whole, &a.Mail.Username)
+		one(&inner, "password", mistake.Whole, &a.Mail.Password)
+		wrong.Within("mail", inner)
+	}
+
 	for name, config := range sorted(a.SSO) {
 		if config == nil {
 			continue // Check says so
@@ -103,6 +117,9 @@ func (a *App) Check() (wrong mistake.List) {
 	wrong = append(wrong, a.Store.Validate()...)
 	wrong.Add("language", checkLanguage(a.Language))
 	wrong.Within("brand", a.Brand.Validate())
+	if a.Mail != nil {
+		wrong.Within("mail", a.Mail.Validate())
+	}
 
 	for name, config := range sorted(a.SSO) {
 		part := "sso " + name
@@ -196,6 +213,9 @@ func (a *App) setDefaults() {
 	}
 	for _, config := range a.SSO {
 		config.SetDefaults()
+	}
+	if a.Mail != nil {
+		a.Mail.SetDefaults()
 	}
 }
 

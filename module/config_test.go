@@ -113,7 +113,7 @@ func TestConfigureResolvesAndFillsIn(t *testing.T) {
 		`"sso":{"okta":{"issuer":"https://example.okta.com","client_id":"x","client_secret":"hunter2",` +
 		`"scopes":["openid","email","profile"],"mode":"pkce","admit":["any"],"max_role":"agent"}},` +
 		`"audiences":{"team":{"sign_in":"choose","sso":["okta"],"password":"on","password_change":"on",` +
-		`"second_factor":"optional","passcode":["app"],"idle_timeout":7200000000000,"session_lifetime":7200000000000}}}`
+		`"second_factor":"optional","passcode":["app"],"api_password":"off","idle_timeout":7200000000000,"session_lifetime":7200000000000}}}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/deliver"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
@@ -19,6 +20,9 @@ import (
 const (
 	// pruneEvery is how often what has expired is deleted.
 	pruneEvery = 10 * time.Minute
+	// deliverAtEnd is how long what waits for its first delivery has when
+	// nobody uses the store any more.
+	deliverAtEnd = 5 * time.Second
 	// auditRetention is how long rows of the audit trail are kept.
 	auditRetention = 90 * 24 * time.Hour
 )
@@ -34,6 +38,7 @@ type engine struct {
 	store    store.Store
 	sessions *session.Registry
 	hasher   *account.Hasher
+	post     *deliver.Post
 	stop     context.CancelFunc
 	done     chan struct{}
 }
@@ -80,6 +85,7 @@ func (e *engine) begin(st store.Store) {
 	e.store = st
 	e.sessions = session.NewRegistry(st, time.Now)
 	e.hasher = account.NewHasher(account.NewGate(max(1, runtime.GOMAXPROCS(0)-1)), account.DefaultParameters)
+	e.post = deliver.NewPost(caddy.Log().Named("auth_gateway.deliver"), time.Now)
 	e.stop, e.done = stop, make(chan struct{})
 	e.opened = true
 	go e.prune(watch)
@@ -111,6 +117,9 @@ func (e *engine) Destruct() error {
 		return nil
 	}
 	e.opened = false
+	ctx, cancel := context.WithTimeout(context.Background(), deliverAtEnd)
+	defer cancel()
+	e.post.Close(ctx) // it may still ask the store
 	e.stop()
 	<-e.done
 	return errors.Join(e.sessions.Close(), e.store.Close())

@@ -108,6 +108,9 @@ func (g *Gateway) provision(app *App) (err error) {
 	if g.rules, err = g.newRules(); err != nil {
 		return err
 	}
+	if err := g.app.sites.add(g.Origins, g.rules.main); err != nil {
+		return err
+	}
 	// The store must not close while this gateway serves, even if the app
 	// of its configuration has gone.
 	g.engine, err = borrowEngine(g.app.engine.path)

@@ -8,7 +8,9 @@ import (
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/deliver"
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/profile"
 	"github.com/auth-gateway/caddy-auth-gateway/module/program"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
@@ -26,6 +28,7 @@ type service struct {
 	conversation *signin.Conversation
 	profile      *profile.Pages
 	programs     *program.Access
+	letters      *letter.Writer // nil without mail
 	providers    []*sso.Provider
 
 	stop     context.CancelFunc
@@ -70,6 +73,9 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Clock:  time.Now,
 	})
 	s.trail = audit.New(a.engine.store, a.log.Named("audit"), time.Now)
+	if s.letters, err = a.newLetters(); err != nil {
+		return nil, err
+	}
 	s.conversation = signin.New(signin.Config{
 		Store:     a.engine.store,
 		Ring:      ring,
@@ -80,6 +86,7 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Providers: providers,
 		Doors:     a.doors,
 		Answers:   a.answers,
+		Letters:   s.letters,
 		Brand:     a.Brand.Name,
 		Clock:     time.Now,
 	})
@@ -110,6 +117,18 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		a.reseal(background, ring)
 	}()
 	return s, nil
+}
+
+// newLetters returns who writes mails, or nil without a mail server.
+func (a *App) newLetters() (*letter.Writer, error) {
+	if a.Mail == nil {
+		return nil, nil
+	}
+	mailer, err := deliver.NewMailer(*a.Mail)
+	if err != nil {
+		return nil, err
+	}
+	return letter.New(letter.Config{Mailer: mailer, Post: a.engine.post, Pages: a.answers.Pages, Clock: time.Now}), nil
 }
 
 func labels(providers map[string]*signin.Provider) map[string]string {

@@ -48,6 +48,7 @@ const (
 	passwords kind = "password"
 	passcodes kind = "passcode"
 	links     kind = "link"
+	resets    kind = "reset" // nothing is guessed: links are asked for
 )
 
 // guesses names the counters of wrong guesses in the store.

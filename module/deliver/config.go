@@ -85,9 +85,9 @@ func (c MailConfig) Validate() (wrong mistake.List) {
 	wrong.OneOf("tls", string(c.TLS), string(StartTLS), string(ImplicitTLS), string(NoTLS))
 	switch {
 	case c.Username != "" && c.Password == "":
-		wrong.Addf("username", "needs a password beside it")
+		wrong.Addf("password", "is missing, and goes with the username")
 	case c.Password != "" && c.Username == "":
-		wrong.Addf("password", "needs a username beside it")
+		wrong.Addf("username", "is missing, and goes with the password")
 	case c.Password != "" && c.TLS == NoTLS && !isLoopback(host):
 		wrong.Addf("tls", "off would send the password in the clear to %s: use starttls or implicit", host)
 	}

@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/auth-gateway/caddy-auth-gateway/module/identity"
+import (
+	"slices"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+)
 
 // EveryDoorRequires reports whether people with that role always need a second
 // factor beside their password: every audience that is open to them and takes
@@ -18,6 +22,24 @@ func EveryDoorRequires(doors map[string]*Door, role identity.Role) bool {
 		found = true
 	}
 	return found
+}
+
+// OffersNewPassword reports whether somebody of that role may have a link for a
+// new password mailed: an audience that they belong to takes passwords and lets
+// people change theirs. Who has none so far and signs in through providers gets
+// one only if none of these serves any such audience any more.
+func OffersNewPassword(doors map[string]*Door, role identity.Role, hasPassword bool, sso []string) bool {
+	offers := false
+	for _, d := range doors {
+		if !d.Admits(role) {
+			continue
+		}
+		if !hasPassword && slices.ContainsFunc(sso, d.Assigned) {
+			return false
+		}
+		offers = offers || d.Password() && d.PasswordChange()
+	}
+	return offers
 }
 
 // Strictest decides whether a session opens what is not one audience's: the

@@ -139,3 +139,43 @@ func BenchmarkOpens(b *testing.B) {
 		})
 	}
 }
+
+func TestOffersNewPassword(t *testing.T) {
+	okta := Provider{Name: "okta"}
+	doors := func(audiences ...Audience) map[string]*Door {
+		m := make(map[string]*Door)
+		for i, a := range audiences {
+			var assigned []Provider
+			if a.SSO != nil {
+				assigned, a.SSO = []Provider{okta}, nil
+			}
+			m[string(rune('a'+i))] = door(t, a, assigned...)
+		}
+		return m
+	}
+	agents := []string{"agent"}
+	for _, tc := range []struct {
+		name        string
+		doors       map[string]*Door
+		hasPassword bool
+		sso         []string
+		want        bool
+	}{
+		{"a password", doors(Audience{}), true, nil, true},
+		{"invited and never set one", doors(Audience{}), false, nil, true},
+		{"no passwords there", doors(Audience{Password: Off, SSO: []string{"okta"}}), true, nil, false},
+		{"changing is off", doors(Audience{PasswordChange: Off}), true, nil, false},
+		{"off in one of two", doors(Audience{PasswordChange: Off}, Audience{}), true, nil, true},
+		{"another role's audience", doors(Audience{Roles: agents}), true, nil, false},
+		{"only ever through a provider that still serves", doors(Audience{SSO: []string{"okta"}}), false, []string{"okta"}, false},
+		{"only ever through one that serves no more", doors(Audience{}), false, []string{"okta"}, true},
+		{"through one that serves others", doors(Audience{}, Audience{Roles: agents, SSO: []string{"okta"}}), false, []string{"okta"}, true},
+		{"a provider and a password", doors(Audience{SSO: []string{"okta"}}), true, []string{"okta"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := OffersNewPassword(tc.doors, identity.EndUser, tc.hasPassword, tc.sso); got != tc.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}

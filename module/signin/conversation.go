@@ -13,6 +13,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
@@ -41,6 +42,8 @@ type Config struct {
 	Providers map[string]*Provider    // by the name of the SSO config
 	Doors     map[string]*policy.Door // by the name of the audience
 	Answers   *answer.Answers
+	// Letters writes mails; nil where no mail can be sent.
+	Letters *letter.Writer
 	// Brand is the operator's name, which no password may contain; "" if
 	// there is none.
 	Brand string

@@ -22,7 +22,7 @@ func (x *exchange) showReset() {
 	}
 	token := query.Get("token")
 	if token == "" {
-		x.show(pages.ResetAsk{SignIn: answer.SignIn})
+		x.writeResetAsk(statusOK, "", pages.Message{})
 		return
 	}
 	owner, link, err := x.People.LinkOwner(x.r.Context(), token, x.from())
@@ -49,8 +49,7 @@ func (x *exchange) takeNewPassword() {
 	form := x.r.PostForm
 	token := form.Get("token")
 	if token == "" {
-		// Asking for a link by e-mail address: no mail can be sent.
-		x.write(statusOK, answer.Reset, pages.ResetAsk{SignIn: answer.SignIn})
+		x.askForLink()
 		return
 	}
 	owner, link, err := x.People.LinkOwner(x.r.Context(), token, x.from())
@@ -80,6 +79,9 @@ func (x *exchange) takeNewPassword() {
 		return
 	}
 	x.Trail.Announce(event)
+	if x.Letters != nil {
+		x.Letters.PasswordChanged(owner, x.visit.Host, x.Pages.Language(x.r), x.address())
+	}
 	x.write(statusOK, "", pages.PasswordSet{SignIn: answer.SignIn})
 }
 

@@ -39,7 +39,8 @@ part() {
 	current=
 }
 current=
-trap 'status=$?; [[ -z $current ]] || printf "xcaddy.sh: %s failed\n" "$current" >&2; exit $status' EXIT
+scratch=
+trap 'status=$?; [[ -z $scratch ]] || rm -rf "$scratch"; [[ -z $current ]] || printf "xcaddy.sh: %s failed\n" "$current" >&2; exit $status' EXIT
 
 version() {
 	git describe --tags --always --dirty 2>/dev/null || echo unversioned
@@ -184,14 +185,14 @@ raced() {
 # Only our own packages are instrumented: `go test -fuzz` would compile Caddy
 # with all its modules and SQLite once more for it.
 fuzz() {
-	local dir=${TMPDIR:-/tmp}/auth-gateway-fuzz-$UID cache package target
+	local cache package target
 	cache=$(go env GOCACHE)/fuzz/$module
-	mkdir -p "$dir"
+	scratch=$(mktemp -d)
 	for package in $(grep -rl --include='*_test.go' '^func Fuzz' caddyfile module | xargs -n1 dirname | sort -u); do
-		go test -c -gcflags="$module/...=-d=libfuzzer" -o "$dir/fuzz.test" "./$package"
-		for target in $(cd "$package" && "$dir/fuzz.test" -test.list '^Fuzz'); do
+		go test -c -gcflags="$module/...=-d=libfuzzer" -o "$scratch/fuzz.test" "./$package"
+		for target in $(cd "$package" && "$scratch/fuzz.test" -test.list '^Fuzz'); do
 			printf -- '--- %s in %s, %s\n' "$target" "$package" "$fuzztime"
-			(cd "$package" && "$dir/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$fuzztime" \
+			(cd "$package" && "$scratch/fuzz.test" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "$fuzztime" \
 				-test.fuzzminimizetime 100x -test.parallel 2 -test.fuzzcachedir "$cache/$package") ||
 				fail "$target failed; what it was given is in $package/testdata/fuzz/$target"
 		done

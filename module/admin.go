@@ -64,7 +64,7 @@ type desk struct {
 // newDesk returns the desk of an app that has started.
 func newDesk(a *App, s *service) *desk {
 	d := &desk{people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name}}
-	if s.letters != nil && *a.Mail.Invitations {
+	if s.letters.Mails() && *a.Mail.Invitations {
 		d.invite = func(made store.Account, token string, expires time.Time) bool {
 			origin, ok := a.sites.forPassword(made.Attributes.Role)
 			if ok {

@@ -28,7 +28,7 @@ type service struct {
 	conversation *signin.Conversation
 	profile      *profile.Pages
 	programs     *program.Access
-	letters      *letter.Writer // nil without mail
+	letters      *letter.Writer
 	providers    []*sso.Provider
 
 	stop     context.CancelFunc
@@ -119,16 +119,17 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	return s, nil
 }
 
-// newLetters returns who writes mails, or nil without a mail server.
+// newLetters returns who writes to people, as far as anything can be sent.
 func (a *App) newLetters() (*letter.Writer, error) {
-	if a.Mail == nil {
-		return nil, nil
+	c := letter.Config{Post: a.engine.post, Pages: a.answers.Pages, Clock: time.Now}
+	if a.Mail != nil {
+		mailer, err := deliver.NewMailer(*a.Mail)
+		if err != nil {
+			return nil, err
+		}
+		c.Mailer = mailer
 	}
-	mailer, err := deliver.NewMailer(*a.Mail)
-	if err != nil {
-		return nil, err
-	}
-	return letter.New(letter.Config{Mailer: mailer, Post: a.engine.post, Pages: a.answers.Pages, Clock: time.Now}), nil
+	return letter.New(c), nil
 }
 
 func labels(providers map[string]*signin.Provider) map[string]string {

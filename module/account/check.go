@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -15,8 +16,8 @@ type Believed struct {
 	Account store.Account
 	// Length of the password in characters.
 	Length int
-	// HasFactor: a second factor is set up.
-	HasFactor bool
+	// Factors are the methods of the second factors that are set up.
+	Factors policy.Methods
 	// ChoseFactor: the person set one up by choice, so that a passcode is
 	// asked for also where the audience does not require it.
 	ChoseFactor bool
@@ -170,7 +171,7 @@ func (p *People) believe(ctx context.Context, claimed candidate, rehash string) 
 		}
 		believed.Account = account
 		for _, f := range factors {
-			believed.HasFactor = true
+			believed.Factors |= policy.Method(string(f.Method))
 			believed.ChoseFactor = believed.ChoseFactor || !f.Required
 		}
 		return nil

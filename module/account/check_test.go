@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -55,11 +56,11 @@ func TestCheckPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if believed.Length != 21 || believed.Account.ID != composed.ID || believed.HasFactor || believed.ChoseFactor {
+	if believed.Length != 21 || believed.Account.ID != composed.ID || believed.Factors != 0 || believed.ChoseFactor {
 		t.Errorf("believed %+v", believed)
 	}
 	w.enroll(alice.ID, true)
-	if believed, _ := w.CheckPassword(t.Context(), "alice@example.test", goodPassword, From{}); !believed.HasFactor || believed.ChoseFactor {
+	if believed, _ := w.CheckPassword(t.Context(), "alice@example.test", goodPassword, From{}); believed.Factors != policy.App || believed.ChoseFactor {
 		t.Errorf("a factor set up because it is required: %+v", believed)
 	}
 }

@@ -16,9 +16,11 @@ const (
 	SignOut  = Root + "/sign-out"
 	Reset    = Root + "/reset"
 	Account  = Root + "/account"
-	WhoAmI   = Root + "/whoami"
-	Logo     = Root + "/logo"
-	SSO      = Root + "/sso/"
+	// Factors is where people manage their second factors.
+	Factors = Account + "/second-factor"
+	WhoAmI  = Root + "/whoami"
+	Logo    = Root + "/logo"
+	SSO     = Root + "/sso/"
 )
 
 // SignInFor is the address at which somebody signs in who is going there; ""
@@ -28,4 +30,11 @@ func SignInFor(returnTo string) string {
 		return SignIn
 	}
 	return SignIn + "?return_to=" + url.QueryEscape(returnTo)
+}
+
+// SignInAgain is the address at which somebody who has a session signs in
+// again, with a passcode if they have a second factor, before they go on to
+// there: a page that changes what signing in takes.
+func SignInAgain(returnTo string) string {
+	return SignIn + "?again=1&return_to=" + url.QueryEscape(returnTo)
 }

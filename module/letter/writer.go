@@ -1,5 +1,5 @@
-// Package letter writes to people: it has pages put the words together and
-// deliver carry them. Links in letters are built from addresses that are
+// Package letter writes to people, by mail and by text message: it has pages put
+// the words together and deliver carry them. Links in letters are built from addresses that are
 // configured, never from a request.
 package letter
 
@@ -19,17 +19,24 @@ import (
 // noticeFor is how long it is of use to hear of what happened.
 const noticeFor = 24 * time.Hour
 
-// Config is what letters are written with. Everything is required.
+// Config is what letters are written with.
 type Config struct {
-	Mailer *deliver.Mailer
+	Mailer *deliver.Mailer // nil: no mail can be sent
+	Texter *deliver.Texter // nil: no text message can be sent
 	Post   *deliver.Post
 	Pages  *pages.Pages
 	Clock  func() time.Time
 }
 
-// Writer writes to people on behalf of one configuration. A nil Writer has no
-// mail server.
+// Writer writes to people on behalf of one configuration. A nil Writer can send
+// nothing.
 type Writer struct{ Config }
+
+// Mails reports whether mail can be sent.
+func (w *Writer) Mails() bool { return w != nil && w.Mailer != nil }
+
+// Texts reports whether text messages can be sent.
+func (w *Writer) Texts() bool { return w != nil && w.Texter != nil }
 
 // New returns the writer of a configuration.
 func New(c Config) *Writer { return &Writer{c} }
@@ -74,15 +81,67 @@ func (w *Writer) Invitation(wanted Wanted, origin policy.Origin, language string
 	})
 }
 
-// PasswordChanged tells somebody that their password is another now. address is
-// where it was done from, "" if nobody knows.
-func (w *Writer) PasswordChanged(a store.Account, host, language, address string) {
+// Code is a passcode for a person to receive.
+type Code struct {
+	Account store.Account
+	Code    string
+	Expires time.Time
+	// SettingUp: it is to show that they receive it, not to sign in.
+	SettingUp bool
+	// Host is the site that asks, Language the person's.
+	Host, Language string
+}
+
+// Mail mails a passcode to the account's address.
+func (w *Writer) Mail(c Code) *deliver.Delivery {
+	kind := pages.LetterPasscode
+	if c.SettingUp {
+		kind = pages.LetterFactorCode
+	}
+	return w.Post.Deliver(deliver.Parcel{
+		What: "a passcode by mail", Account: c.Account.ID, Until: c.Expires,
+		Send: func(ctx context.Context) error {
+			return w.send(ctx, c.Account, pages.LetterTo{
+				Kind: kind, Host: c.Host, Language: c.Language,
+				Code: c.Code, Lifetime: c.Expires.Sub(w.Clock()).Round(time.Minute),
+			})
+		},
+	})
+}
+
+// Text sends a passcode to a phone, whose number is as in E.164.
+func (w *Writer) Text(c Code, phone string) *deliver.Delivery {
+	return w.Post.Deliver(deliver.Parcel{
+		What: "a passcode by text message", Account: c.Account.ID, Until: c.Expires,
+		Send: func(ctx context.Context) error {
+			text, err := w.Pages.TextMessage(c.Language, c.Host, c.Code)
+			if err != nil {
+				return fmt.Errorf("writing to account %s: %w", c.Account.ID, err)
+			}
+			return w.Texter.Send(ctx, deliver.Text{Phone: phone, Code: c.Code, Text: text})
+		},
+	})
+}
+
+// Notice is something that happened to an account, for its owner to hear of.
+type Notice struct {
+	Kind           pages.LetterKind
+	Method         store.Method // the second factor, where it is about one
+	Host, Language string       // of the site where it was done
+	Address        string       // from where it was done, "" if nobody knows
+}
+
+// Tell mails a notice, if mail can be sent.
+func (w *Writer) Tell(a store.Account, n Notice) {
+	if !w.Mails() {
+		return
+	}
 	now := w.Clock()
 	w.Post.Deliver(deliver.Parcel{
-		What: "a notice of a changed password", Account: a.ID, Until: now.Add(noticeFor),
+		What: "a notice (" + string(n.Kind) + ")", Account: a.ID, Until: now.Add(noticeFor),
 		Send: func(ctx context.Context) error {
 			return w.send(ctx, a, pages.LetterTo{
-				Kind: pages.LetterPasswordChanged, Host: host, Language: language, At: now, Address: address,
+				Kind: n.Kind, Method: string(n.Method), Host: n.Host, Language: n.Language, At: now, Address: n.Address,
 			})
 		},
 	})

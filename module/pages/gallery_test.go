@@ -60,8 +60,8 @@ func gallery() []sample {
 
 	passcode := Passcode{Flow: "flow-1", Method: "app", StartOver: "/auth-gateway/sign-in?return_to=%2Freports"}
 	add("passcode", "/auth-gateway/passcode", passcode)
-	add("passcode-email", "/auth-gateway/passcode", Passcode{Flow: "f", Method: "email", SentTo: "a***@example.test"})
-	add("passcode-sms", "/auth-gateway/passcode", Passcode{Flow: "f", Method: "sms", SentTo: "+81 ** **** 1234"})
+	add("passcode-email", "/auth-gateway/passcode", Passcode{Flow: "f", Method: "email", Sent: Sent{To: "a***@example.test", Once: true}})
+	add("passcode-sms", "/auth-gateway/passcode", Passcode{Flow: "f", Method: "sms", Sent: Sent{To: "+81 ** **** 1234", Once: true}})
 	for _, recovery := range []bool{false, true} {
 		for _, m := range []Message{
 			{Kind: WrongPasscode}, {Kind: WaitPasscode, Wait: 3 * time.Minute}, {Kind: WaitPasscode, Wait: 3 * time.Hour},
@@ -171,7 +171,7 @@ func longGallery(codes []string) []sample {
 		{"long-sign-in", host, SignIn{Password: true, Reset: true, Email: email, Buttons: []Button{
 			{SSO: strings.Repeat("okta-", 12), Href: "/"}, {Label: strings.Repeat("Donaudampfschifffahrtsgesellschaft", 2), Href: "/"}, {Label: japanese, Href: "/"},
 		}}},
-		{"long-passcode", host, Passcode{Method: "email", SentTo: email, Message: Message{Kind: WaitPasscode, Wait: 24 * time.Hour}}},
+		{"long-passcode", host, Passcode{Method: "email", Sent: Sent{To: email, Once: true}, Message: Message{Kind: WaitPasscode, Wait: 24 * time.Hour}}},
 		{"long-enroll", host, Enroll{URL: testURL, Key: testKey, Step: 1, Steps: 2}},
 		{"long-recovery-codes", host, RecoveryCodes{Codes: codes, Email: email}},
 		{"long-sign-out", host, SignOut{Email: email}},

@@ -58,6 +58,18 @@ func (ls *languages) named(tag string) *catalogue {
 	return nil
 }
 
+// spoken returns the catalogue of a person's language for what is written to
+// them: the configured one, theirs, or the first.
+func (ls *languages) spoken(tag string) *catalogue {
+	if ls.fixed != nil {
+		return ls.fixed
+	}
+	if c := ls.named(tag); c != nil {
+		return c
+	}
+	return ls.catalogues[0]
+}
+
 // of returns the catalogue for a request.
 func (ls *languages) of(r *http.Request) *catalogue {
 	if ls.fixed != nil {

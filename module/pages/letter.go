@@ -15,7 +15,13 @@ type LetterKind string
 const (
 	LetterReset           LetterKind = "reset"            // a link for a new password
 	LetterInvitation      LetterKind = "invitation"       // a link for the first password
+	LetterPasscode        LetterKind = "passcode"         // a code to sign in with
+	LetterFactorCode      LetterKind = "factor_code"      // a code that shows that the address is one's own, to set it up
 	LetterPasswordChanged LetterKind = "password_changed" // the password is another now
+	LetterFactorAdded     LetterKind = "factor_added"     // a second factor was set up
+	LetterFactorRemoved   LetterKind = "factor_removed"   // one was removed
+	LetterRecoveryCodes   LetterKind = "recovery_codes"   // recovery codes were made anew
+	LetterAddressChanged  LetterKind = "address_changed"  // the account has another e-mail address; also to the one before
 )
 
 // LetterTo is what a letter has to know.
@@ -35,6 +41,14 @@ type LetterTo struct {
 	// Link leads on, an absolute address; it works for Lifetime.
 	Link     string
 	Lifetime time.Duration
+
+	// Code is the passcode of LetterPasscode and LetterFactorCode. It works
+	// for Lifetime. It is never in the subject.
+	Code string
+
+	// Method is the second factor that was set up or removed: "app", "email"
+	// or "sms".
+	Method string
 
 	// At and Address say when something was done, and from where ("" if
 	// nobody knows).
@@ -57,13 +71,7 @@ type shownLetter struct {
 
 // Letter writes a letter.
 func (p *Pages) Letter(to LetterTo) (Letter, error) {
-	c := p.languages.fixed
-	if c == nil {
-		c = p.languages.named(to.Language)
-	}
-	if c == nil {
-		c = p.languages.catalogues[0]
-	}
+	c := p.languages.spoken(to.Language)
 	var fault error
 	say := func(key string, params ...any) string {
 		text, err := c.say("letter."+key, params...)

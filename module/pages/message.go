@@ -23,6 +23,10 @@ const (
 	PasswordTooLong  MessageKind = "password_too_long"
 	PasswordCommon   MessageKind = "password_common"
 	PasswordOwnWords MessageKind = "password_own_words" // made of the person's name or address
+	SentCodeOver     MessageKind = "sent_code_over"     // the code that was sent was guessed too often: have another sent
+	WaitToSend       MessageKind = "wait_to_send"       // none is sent again for Wait, shown in seconds or minutes
+	NotDelivered     MessageKind = "not_delivered"      // the code could not be delivered so far
+	NoPhone          MessageKind = "no_phone"           // what was typed is no phone number
 	FieldEmpty       MessageKind = "field_empty"        // Field
 	FieldTooLong     MessageKind = "field_too_long"     // Field
 )
@@ -35,6 +39,7 @@ const (
 	EmailField    Field = "email"
 	PasswordField Field = "password"
 	PasscodeField Field = "passcode"
+	PhoneField    Field = "phone"
 )
 
 // Message is the one line in role="alert". It stands at the field it is

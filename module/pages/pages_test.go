@@ -94,7 +94,7 @@ func TestHostileValues(t *testing.T) {
 	view := View{Host: evil, Self: "/" + evil}
 	for _, page := range []Page{
 		SignIn{Email: evil, ReturnTo: evil, Flow: evil, Password: true, Reset: true, Buttons: []Button{{SSO: evil, Href: evil}, {Label: evil, Href: "javascript:alert(1)"}}},
-		Passcode{Flow: evil, Method: "email", SentTo: evil, StartOver: "javascript:alert(1)"},
+		Passcode{Flow: evil, Method: "email", Sent: Sent{To: evil, Once: true}, StartOver: "javascript:alert(1)"},
 		Enroll{Flow: evil, URL: "javascript:alert(1)", Key: evil, Step: 1, Steps: 2, StartOver: evil},
 		Enroll{URL: "otpauth://totp/" + evil, Key: evil},
 		RecoveryCodes{Codes: []string{evil}, Email: evil, Continue: "javascript:alert(1)"},

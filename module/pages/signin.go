@@ -1,5 +1,7 @@
 package pages
 
+import "time"
+
 // SignIn offers the ways in: a button for each SSO config, the password form,
 // or both. It posts email, password and return_to to /auth-gateway/sign-in.
 type SignIn struct {
@@ -36,17 +38,26 @@ type Button struct {
 	Href string
 }
 
-// Passcode asks for a passcode after the password. It posts passcode and flow
-// to /auth-gateway/passcode; a recovery code is posted by the same name from
-// a form of its own.
+// Passcode asks for a passcode after the password. It posts passcode,
+// trust_device and flow to /auth-gateway/passcode; a recovery code is posted by
+// the same name from a form of its own, and what has a code sent or asks another
+// way posts method instead.
 type Passcode struct {
 	Flow string
 
-	// Method is "app", "email" or "sms".
+	// Method is "app", "email" or "sms"; "" is none that can be used now, so
+	// that only recovery codes are left.
 	Method string
 
-	// SentTo is where a mailed or texted code went, masked by the caller.
-	SentTo string
+	// Sent is how far the code of "email" and "sms" is.
+	Sent Sent
+
+	// Others are the methods of "Try another way".
+	Others []string
+
+	// TrustDevice offers not to be asked in this browser for so long; zero
+	// does not.
+	TrustDevice time.Duration
 
 	// Recovery: the code that was posted was a recovery code, so its field is
 	// shown and the message stands there.
@@ -58,21 +69,61 @@ type Passcode struct {
 	Message Message
 }
 
-// Enroll leads through setting up an authenticator app. It posts passcode,
-// method and flow to /auth-gateway/enroll.
+// Sent says how far a code is that goes to a person by mail or text message.
+type Sent struct {
+	// To is where it goes, masked by the caller.
+	To string
+
+	// Once: a code was sent in this flow, so there is one to type. Otherwise
+	// the page offers to send one.
+	Once bool
+
+	// Undelivered: the one that was sent last could not be delivered, so far
+	// at least.
+	Undelivered bool
+
+	// Wait is how long until one can be sent again, in whole seconds; zero:
+	// at once.
+	Wait time.Duration
+
+	// Enough: no more are sent in this flow.
+	Enough bool
+}
+
+// Enroll leads through setting up a second factor. It posts method, passcode,
+// phone and flow to /auth-gateway/enroll; with a method and no passcode, a code
+// is sent or another method is shown.
 type Enroll struct {
 	Flow string
 
-	// URL is the otpauth:// address; the page draws its QR code.
+	// Method is the one that is being set up: "app", "email" or "sms".
+	Method string
+
+	// Others are the methods that can be set up instead.
+	Others []string
+
+	// URL is the otpauth:// address of "app"; the page draws its QR code.
 	URL string
 
 	// Key is the same secret to type, in base32 without spaces.
 	Key string
 
+	// Phone is what was typed for "sms", or the number to which a code was
+	// sent.
+	Phone string
+
+	// Sent is how far the code of "email" and "sms" is.
+	Sent Sent
+
+	// ByChoice: the person sets it up of their own accord; otherwise it is
+	// required to get in.
+	ByChoice bool
+
 	// Step of Steps is where the person is; Steps 0 shows neither.
 	Step, Steps int
 
-	// StartOver is the link "Start over". Default: /auth-gateway/sign-in.
+	// StartOver is the link "Start over", or "Cancel" with ByChoice.
+	// Default: /auth-gateway/sign-in.
 	StartOver string
 
 	Message Message

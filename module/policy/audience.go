@@ -66,9 +66,18 @@ type Audience struct {
 	// Default: optional.
 	SecondFactor string `json:"second_factor,omitempty"`
 
-	// Passcode are the methods of the second factor that are offered.
-	// Only "app" is available. Default: app.
+	// Passcode are the methods of the second factor that people may set up,
+	// and that count where one is required: "app" (an authenticator app),
+	// "email" and "sms"; the first is offered first. email needs a mail
+	// server, sms a service for text messages. Default: every one that has
+	// what it needs.
 	Passcode []string `json:"passcode,omitempty"`
+
+	// TrustDevice is how long a browser in which a passcode was given is not
+	// asked for one again, if the person says so; at most 400 days. People can
+	// forget a browser on their account page; all are forgotten when their
+	// password or a factor changes. Default: 0, it is asked at every sign-in.
+	TrustDevice caddy.Duration `json:"trust_device,omitempty"`
 
 	// APIPassword is "on" or "off": whether programs may send address and
 	// password along with each request (Basic authentication). It lets in
@@ -101,7 +110,7 @@ func (a *Audience) SetDefaults() {
 	orDefault(&a.SecondFactor, SecondFactorOptional)
 	orDefault(&a.APIPassword, Off)
 	if len(a.Passcode) == 0 {
-		a.Passcode = []string{"app"}
+		a.Passcode = []string{AppName}
 	}
 	if a.SessionLifetime == 0 {
 		a.SessionLifetime = caddy.Duration(DefaultSessionLifetime)
@@ -134,11 +143,7 @@ func (a Audience) Validate() (wrong mistake.List) {
 
 	for i, method := range a.Passcode {
 		switch method {
-		case "app":
-		case "email":
-			wrong.AddItemf("passcode", i, "email needs a sender, and mail is not available yet: use app")
-		case "sms":
-			wrong.AddItemf("passcode", i, "sms needs a sender, and sms is not available yet: use app")
+		case AppName, EmailName, SMSName:
 		default:
 			wrong.AddItemf("passcode", i, "unknown method %q: use app, email or sms", method)
 		}
@@ -150,6 +155,11 @@ func (a Audience) Validate() (wrong mistake.List) {
 	}
 	wrong.Repeated("roles", a.Roles)
 
+	if trust := time.Duration(a.TrustDevice); trust < 0 || trust > 0 && trust < time.Second {
+		wrong.Addf("trust_device", "%s is too short: use 1s or more, or off", length(trust))
+	} else if trust > MaxSessionLifetime {
+		wrong.Addf("trust_device", "%s is longer than browsers keep a cookie: use 400d or less", length(trust))
+	}
 	idle, lifetime := time.Duration(a.IdleTimeout), time.Duration(a.SessionLifetime)
 	if idle < 0 || idle > 0 && idle < time.Second {
 		wrong.Addf("idle_timeout", "%s is too short: use 1s or more", length(idle))

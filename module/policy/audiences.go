@@ -47,27 +47,17 @@ func OffersNewPassword(doors map[string]*Door, role identity.Role, hasPassword b
 // of what that person's audiences ask for; those that do not take the way in
 // which the session was made have nothing to ask.
 func Strictest(doors map[string]*Door, m Made) Verdict {
-	strictest := NotMember
+	verdict := NotMember
 	for _, d := range doors {
-		if verdict := d.Opens(m); strictness(verdict) > strictness(strictest) {
-			strictest = verdict
+		switch {
+		case !d.Admits(m.Role):
+		case m.SSO != "" && d.Assigned(m.SSO):
+			return Opens
+		case m.SSO == "" && d.Password():
+			return StrictestDemand(doors, m.Role).Of(m)
+		default:
+			verdict = NeedsSignIn
 		}
 	}
-	return strictest
-}
-
-// strictness orders verdicts of several audiences on one session. One audience
-// that takes it outweighs those that are not this person's or not this way.
-func strictness(v Verdict) int {
-	switch v {
-	case NotMember:
-		return 0
-	case Opens:
-		return 2
-	case NeedsPasscode:
-		return 3
-	case NeedsEnrollment:
-		return 4
-	}
-	return 1
+	return verdict
 }

@@ -28,6 +28,7 @@ type Door struct {
 	name     string
 	audience Audience
 	roles    []identity.Role
+	demand   Demand
 	assigned []Provider
 	index    map[string]int // position in assigned by name
 
@@ -46,7 +47,7 @@ func NewDoor(name string, a Audience, assigned []Provider) (*Door, error) {
 	}
 	a.SetDefaults()
 
-	d := &Door{name: name, audience: a, assigned: slices.Clone(assigned), index: make(map[string]int, len(assigned))}
+	d := &Door{name: name, audience: a, demand: newDemand(a), assigned: slices.Clone(assigned), index: make(map[string]int, len(assigned))}
 	for i, provider := range d.assigned {
 		if i >= len(a.SSO) || a.SSO[i] != provider.Name {
 			return nil, fmt.Errorf("audience %s: sso: got the SSO config %s, which is not number %d of those assigned (%v)", name, provider.Name, i+1, a.SSO)
@@ -81,10 +82,6 @@ func (d *Door) APIPassword() bool { return d.audience.APIPassword == On }
 
 // SecondFactor is Off, SecondFactorOptional or SecondFactorRequired.
 func (d *Door) SecondFactor() string { return d.audience.SecondFactor }
-
-// Passcode are the methods of the second factor that are offered. The slice
-// must not be changed.
-func (d *Door) Passcode() []string { return d.audience.Passcode }
 
 // IdleTimeout is how long a session lasts without being used.
 func (d *Door) IdleTimeout() time.Duration { return time.Duration(d.audience.IdleTimeout) }

@@ -7,14 +7,19 @@ type Made struct {
 	// SSO is the SSO config through which it was made, "" for a password.
 	SSO string
 
-	// SecondFactor says whether a second factor was given.
-	SecondFactor bool
+	// SecondFactor is how the passcode was made that was given; none: there
+	// was none.
+	SecondFactor Methods
 
-	// HasFactor says whether the account has a second factor.
-	HasFactor bool
+	// Trusted says that it was given at an earlier sign-in, in a browser that
+	// is trusted since.
+	Trusted bool
 
-	// ChoseFactor says whether the person set theirs up by choice, rather
-	// than because an audience required it.
+	// Factors are the methods of the account's second factors.
+	Factors Methods
+
+	// ChoseFactor says whether the person set one up by choice, rather than
+	// because an audience required it.
 	ChoseFactor bool
 
 	// Role of the account.
@@ -71,13 +76,5 @@ func (d *Door) Opens(m Made) Verdict {
 	if d.audience.Password != On {
 		return NeedsSignIn
 	}
-	switch {
-	case m.SecondFactor:
-		return Opens
-	case d.audience.SecondFactor == SecondFactorRequired && !m.HasFactor:
-		return NeedsEnrollment
-	case d.audience.SecondFactor == SecondFactorRequired, m.HasFactor && m.ChoseFactor:
-		return NeedsPasscode
-	}
-	return Opens
+	return d.demand.Of(m)
 }

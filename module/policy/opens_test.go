@@ -15,9 +15,9 @@ var (
 // with changes how a session was made.
 func (m Made) with(change func(*Made)) Made { change(&m); return m }
 
-func chose(m *Made)     { m.HasFactor, m.ChoseFactor = true, true }
-func hadTo(m *Made)     { m.HasFactor = true }
-func gave(m *Made)      { m.SecondFactor, m.HasFactor = true, true }
+func chose(m *Made)     { m.Factors, m.ChoseFactor = App, true }
+func hadTo(m *Made)     { m.Factors = App }
+func gave(m *Made)      { m.SecondFactor, m.Factors = App, App }
 func agent(m *Made)     { m.Role = identity.Agent }
 func admin(m *Made)     { m.Role = identity.Admin }
 func nameless(m *Made)  { m.Role = "" }

@@ -110,7 +110,7 @@ func (d *desk) signIn(p person) *http.Cookie {
 		}
 		b := session.Beginning{AccountID: a.ID, SSO: p.sso, Audience: "team", SignedInAt: now}
 		if p.secondFactor {
-			b.SecondFactorAt = now
+			b.SecondFactor = session.GivenFactor{How: store.MethodApp, At: now}
 		}
 		token, err = d.keeper.Begin(tx, b)
 		return err

@@ -98,15 +98,24 @@ type Beginning struct {
 	AccountID string
 	// Epoch of the account when its password or provider was believed. The
 	// session begins only if nothing has moved it since.
-	Epoch          int64
-	Audience       string
-	SSO            string // "" for a password
-	SignedInAt     time.Time
-	SecondFactorAt time.Time // zero: none was given
-	Address        string
-	Browser        string
+	Epoch        int64
+	Audience     string
+	SSO          string // "" for a password
+	SignedInAt   time.Time
+	SecondFactor GivenFactor
+	Address      string
+	Browser      string
 	// Replaces is the session this one takes the place of, or nil.
 	Replaces []byte
+}
+
+// GivenFactor is a passcode that was given. Its zero value is none.
+type GivenFactor struct {
+	How store.Method
+	At  time.Time
+	// Trusted: it was given at an earlier sign-in in this browser, which is
+	// trusted since.
+	Trusted bool
 }
 
 // ErrEpoch means that the account changed while somebody was signing in: its
@@ -142,7 +151,9 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		SSO:            b.SSO,
 		Audience:       b.Audience,
 		SignedInAt:     b.SignedInAt,
-		SecondFactorAt: b.SecondFactorAt,
+		SecondFactor:   b.SecondFactor.How,
+		SecondFactorAt: b.SecondFactor.At,
+		Trusted:        b.SecondFactor.Trusted,
 		CreatedAt:      now,
 		SeenAt:         now,
 		IdleTimeout:    lifetimes.Idle,

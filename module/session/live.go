@@ -16,9 +16,10 @@ type Live struct {
 	Session store.Session
 	Account store.Account
 
-	// HasFactor: the account has a second factor. ChoseFactor: one that the
-	// person set up by choice.
-	HasFactor, ChoseFactor bool
+	// Factors are the methods of the account's second factors. ChoseFactor:
+	// the person set one up by choice.
+	Factors     policy.Methods
+	ChoseFactor bool
 
 	expires time.Time     // absolute
 	idle    time.Duration // ends the session when unseen for so long
@@ -56,11 +57,24 @@ func (l *Live) Identity() identity.Identity {
 func (l *Live) Made() policy.Made {
 	return policy.Made{
 		SSO:          l.Session.SSO,
-		SecondFactor: !l.Session.SecondFactorAt.IsZero(),
-		HasFactor:    l.HasFactor,
+		SecondFactor: policy.Method(string(l.Session.SecondFactor)),
+		Trusted:      l.Session.Trusted,
+		Factors:      l.Factors,
 		ChoseFactor:  l.ChoseFactor,
 		Role:         l.Account.Attributes.Role,
 	}
+}
+
+// FreshSignIn is how long after signing in somebody may change what signing in
+// takes: whoever finds an open browser would make it their own otherwise.
+const FreshSignIn = 5 * time.Minute
+
+// Fresh reports whether the person signed in a moment ago, with a password and,
+// if they have a second factor, with a passcode.
+func (l *Live) Fresh(now time.Time) bool {
+	s := l.Session
+	return s.SSO == "" && now.Sub(s.SignedInAt) <= FreshSignIn &&
+		(l.Factors == 0 || s.SecondFactor != "" && !s.Trusted && now.Sub(s.SecondFactorAt) <= FreshSignIn)
 }
 
 // Memo returns what make once returned for key on this session: what depends
@@ -89,8 +103,9 @@ func (l *Live) readAccount(tx store.Tx, id string) (err error) {
 		return err
 	}
 	factors, err := tx.Factors(id)
-	l.HasFactor, l.ChoseFactor = len(factors) > 0, false
+	l.Factors, l.ChoseFactor = 0, false
 	for _, factor := range factors {
+		l.Factors |= policy.Method(string(factor.Method))
 		l.ChoseFactor = l.ChoseFactor || !factor.Required
 	}
 	return err

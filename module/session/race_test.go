@@ -104,7 +104,7 @@ func TestChangedBetweenReadingAndKeeping(t *testing.T) {
 	if _, err := w.Find(r, true); err != nil {
 		t.Fatal(err)
 	}
-	if live, err := w.Find(r, true); err != nil || live == nil || !live.HasFactor {
+	if live, err := w.Find(r, true); err != nil || live == nil || live.Factors == 0 {
 		t.Errorf("%+v, %v: the factor is not seen", live, err)
 	}
 }

@@ -42,7 +42,7 @@ type Config struct {
 	Providers map[string]*Provider    // by the name of the SSO config
 	Doors     map[string]*policy.Door // by the name of the audience
 	Answers   *answer.Answers
-	// Letters writes mails; nil where no mail can be sent.
+	// Letters writes to people, as far as anything can be sent.
 	Letters *letter.Writer
 	// Brand is the operator's name, which no password may contain; "" if
 	// there is none.

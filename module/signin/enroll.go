@@ -11,6 +11,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -104,7 +105,7 @@ func (x *exchange) takeEnrollment() {
 			if err := x.Trail.Within(tx, enrolled); err != nil || o.mustChange {
 				return err
 			}
-			if token, err = x.beginSession(tx, o, x.Clock()); err != nil {
+			if token, err = x.beginSession(tx, o, session.GivenFactor{How: store.MethodApp, At: x.Clock()}); err != nil {
 				return err
 			}
 			return x.Trail.Within(tx, event)

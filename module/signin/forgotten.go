@@ -15,7 +15,7 @@ import (
 )
 
 func (x *exchange) writeResetAsk(status int, email string, message pages.Message) {
-	page := pages.ResetAsk{Mail: x.Letters != nil, Email: email, SignIn: answer.SignIn, Message: message}
+	page := pages.ResetAsk{Mail: x.Letters.Mails(), Email: email, SignIn: answer.SignIn, Message: message}
 	if page.Mail {
 		page.Flow = x.formToken()
 	}
@@ -26,7 +26,7 @@ func (x *exchange) writeResetAsk(status int, email string, message pages.Message
 // mailed to whoever has it. The answer, and the time it takes, are the same
 // whether or not anybody does.
 func (x *exchange) askForLink() {
-	if x.Letters == nil {
+	if !x.Letters.Mails() {
 		x.writeResetAsk(statusOK, "", pages.Message{})
 		return
 	}

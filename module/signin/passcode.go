@@ -76,7 +76,7 @@ func (x *exchange) takePasscode() {
 		if o.mustChange {
 			return nil
 		}
-		if token, err = x.beginSession(tx, o, x.Clock()); err != nil {
+		if token, err = x.beginSession(tx, o, session.GivenFactor{How: store.Method(how), At: x.Clock()}); err != nil {
 			return err
 		}
 		return x.Trail.Within(tx, event)

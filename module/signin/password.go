@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -54,7 +53,7 @@ func (x *exchange) takePassword() {
 		return
 	}
 	made := policy.Made{
-		HasFactor:   believed.HasFactor,
+		Factors:     believed.Factors,
 		ChoseFactor: believed.ChoseFactor,
 		Role:        believed.Account.Attributes.Role,
 	}
@@ -160,7 +159,7 @@ func (x *exchange) completePassword(o opening) {
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: o.account.ID, Address: x.address(), How: "password"}
 	var token string
 	err = x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
-		token, err = x.beginSession(tx, o, time.Time{})
+		token, err = x.beginSession(tx, o, session.GivenFactor{})
 		return errors.Join(err, x.Trail.Within(tx, event))
 	})
 	if errors.Is(err, session.ErrEpoch) {
@@ -178,16 +177,16 @@ func (x *exchange) completePassword(o opening) {
 }
 
 // beginSession makes the session of somebody who signed in with a password.
-func (x *exchange) beginSession(tx store.Tx, o opening, secondFactorAt time.Time) (string, error) {
+func (x *exchange) beginSession(tx store.Tx, o opening, given session.GivenFactor) (string, error) {
 	token, err := x.Sessions.Begin(tx, session.Beginning{
-		AccountID:      o.account.ID,
-		Epoch:          o.account.Epoch,
-		Audience:       o.door.Name(),
-		SignedInAt:     o.passwordAt,
-		SecondFactorAt: secondFactorAt,
-		Address:        x.address(),
-		Browser:        x.r.UserAgent(),
-		Replaces:       o.replaces,
+		AccountID:    o.account.ID,
+		Epoch:        o.account.Epoch,
+		Audience:     o.door.Name(),
+		SignedInAt:   o.passwordAt,
+		SecondFactor: given,
+		Address:      x.address(),
+		Browser:      x.r.UserAgent(),
+		Replaces:     o.replaces,
 	})
 	if err != nil {
 		return "", err

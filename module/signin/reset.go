@@ -8,6 +8,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
@@ -79,10 +80,14 @@ func (x *exchange) takeNewPassword() {
 		return
 	}
 	x.Trail.Announce(event)
-	if x.Letters != nil {
-		x.Letters.PasswordChanged(owner, x.visit.Host, x.Pages.Language(x.r), x.address())
-	}
+	x.tell(owner, letter.Notice{Kind: pages.LetterPasswordChanged})
 	x.write(statusOK, "", pages.PasswordSet{SignIn: answer.SignIn})
+}
+
+// tell mails somebody what was done to their account, from here.
+func (x *exchange) tell(a store.Account, n letter.Notice) {
+	n.Host, n.Language, n.Address = x.visit.Host, x.Pages.Language(x.r), x.address()
+	x.Letters.Tell(a, n)
 }
 
 func weakMessage(weak *account.Weak) pages.Message {

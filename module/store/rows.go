@@ -82,6 +82,9 @@ const (
 	MethodApp   Method = "app"
 	MethodEmail Method = "email"
 	MethodSMS   Method = "sms"
+
+	// MethodRecovery is a recovery code. No Factor has it.
+	MethodRecovery Method = "recovery"
 )
 
 // Factor is one second factor of an account.
@@ -177,6 +180,7 @@ type FlowRows interface {
 type TrustedDevice struct {
 	ID        []byte // of one browser and one account
 	AccountID string
+	Method    Method // how the passcode was made
 	Address   string // the client's address when it was trusted
 	Browser   string // User-Agent then, at most 256 bytes
 	CreatedAt time.Time
@@ -188,8 +192,9 @@ type TrustedDevice struct {
 // account.
 type DeviceRows interface {
 	TrustDevice(d TrustedDevice) error
-	// UseTrustedDevice is true if the account trusts that device at now, and
-	// records that it was used.
+	// TrustedDevice returns a device that the account trusts at now.
+	TrustedDevice(accountID string, id []byte, now time.Time) (TrustedDevice, error)
+	// UseTrustedDevice likewise, and records that it was used.
 	UseTrustedDevice(accountID string, id []byte, now time.Time) (bool, error)
 	TrustedDevices(accountID string, now time.Time) ([]TrustedDevice, error) // newest first
 	// ForgetDevice is true for the one caller that forgot it.
@@ -207,14 +212,20 @@ type Session struct {
 	Audience string
 	// SignedInAt is when the password or provider was last believed.
 	SignedInAt time.Time
+	// SecondFactor is how the passcode was made that was accepted, which may
+	// be MethodRecovery; "": there was none.
+	SecondFactor Method
 	// SecondFactorAt is when a passcode was accepted; zero: never.
 	SecondFactorAt time.Time
-	CreatedAt      time.Time
-	SeenAt         time.Time
-	IdleTimeout    time.Duration
-	ExpiresAt      time.Time
-	Address        string // the client's address at sign-in
-	Browser        string // User-Agent at sign-in, at most 256 bytes
+	// Trusted: it was accepted at an earlier sign-in, in a browser that is
+	// trusted since.
+	Trusted     bool
+	CreatedAt   time.Time
+	SeenAt      time.Time
+	IdleTimeout time.Duration
+	ExpiresAt   time.Time
+	Address     string // the client's address at sign-in
+	Browser     string // User-Agent at sign-in, at most 256 bytes
 }
 
 // SessionRows reads and writes sessions. Ending one tells Subscribe.

@@ -3,13 +3,13 @@ package store
 import "time"
 
 const (
-	sessionColumns = `id, account_id, epoch, sso, audience, signed_in_at, second_factor_at, created_at, seen_at,
-		idle_timeout, expires_at, address, browser`
+	sessionColumns = `id, account_id, epoch, sso, audience, signed_in_at, second_factor, second_factor_at, trusted,
+		created_at, seen_at, idle_timeout, expires_at, address, browser`
 
 	selectSession  = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
 	selectSessions = `SELECT ` + sessionColumns + ` FROM sessions WHERE account_id = $1 ORDER BY created_at DESC, id`
 	insertSession  = `INSERT INTO sessions (` + sessionColumns + `, ends_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
 	deleteSession = `DELETE FROM sessions WHERE id = $1`
 	sawSession    = `UPDATE sessions SET seen_at = $1, ends_at = CASE
 			WHEN idle_timeout > 0 AND $1 + idle_timeout < expires_at THEN $1 + idle_timeout
@@ -24,7 +24,7 @@ func (t *tx) CreateSession(s Session) error {
 		ends = stamp(idle)
 	}
 	_, err := t.exec("creating a session", insertSession, s.ID, s.AccountID, s.Epoch, s.SSO, s.Audience,
-		stamp(s.SignedInAt), stamp(s.SecondFactorAt), stamp(s.CreatedAt), stamp(s.SeenAt), s.IdleTimeout.Microseconds(),
+		stamp(s.SignedInAt), string(s.SecondFactor), stamp(s.SecondFactorAt), s.Trusted, stamp(s.CreatedAt), stamp(s.SeenAt), s.IdleTimeout.Microseconds(),
 		stamp(s.ExpiresAt), s.Address, s.Browser, ends)
 	return err
 }
@@ -63,8 +63,8 @@ func (t *tx) SawSession(id []byte, seen time.Time) error {
 
 // columns are where a row is scanned to; read completes it.
 func (s *Session) columns() []any {
-	return []any{&s.ID, &s.AccountID, &s.Epoch, &s.SSO, &s.Audience, at(&s.SignedInAt), at(&s.SecondFactorAt),
-		at(&s.CreatedAt), at(&s.SeenAt), &s.IdleTimeout, at(&s.ExpiresAt), &s.Address, &s.Browser}
+	return []any{&s.ID, &s.AccountID, &s.Epoch, &s.SSO, &s.Audience, at(&s.SignedInAt), &s.SecondFactor, at(&s.SecondFactorAt),
+		&s.Trusted, at(&s.CreatedAt), at(&s.SeenAt), &s.IdleTimeout, at(&s.ExpiresAt), &s.Address, &s.Browser}
 }
 
 func (s Session) read() Session {

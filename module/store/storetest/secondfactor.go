@@ -103,7 +103,7 @@ func testSentCodes(t *testing.T, s store.Store) {
 func testTrustedDevices(t *testing.T, s store.Store) {
 	a, other := person(t, s, "a@example.test"), person(t, s, "other@example.test")
 	device := func(name, account string, created, expires time.Time) store.TrustedDevice {
-		return store.TrustedDevice{ID: hash(name), AccountID: account, Address: "192.0.2.1", Browser: "Firefox",
+		return store.TrustedDevice{ID: hash(name), AccountID: account, Method: store.MethodEmail, Address: "192.0.2.1", Browser: "Firefox",
 			CreatedAt: created, UsedAt: created, ExpiresAt: expires}
 	}
 	const day = 24 * time.Hour
@@ -132,6 +132,18 @@ func testTrustedDevices(t *testing.T, s store.Store) {
 	use("theirs", a.ID, false)
 	use("theirs", other.ID, true)
 	use("unknown", a.ID, false)
+	view(t, s, func(tx store.Tx) error {
+		if got, err := tx.TrustedDevice(other.ID, hash("theirs"), now); err != nil || got.Method != store.MethodEmail {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if got, err := tx.TrustedDevice(a.ID, hash("theirs"), now); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("somebody else's: %+v, %v", got, err)
+		}
+		if got, err := tx.TrustedDevice(a.ID, hash("over"), now); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("at the end of its time: %+v, %v", got, err)
+		}
+		return nil
+	})
 	first.UsedAt = now.Add(time.Minute)
 	view(t, s, func(tx store.Tx) error {
 		want := []store.TrustedDevice{second, first}

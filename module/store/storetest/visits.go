@@ -70,7 +70,8 @@ func testFlows(t *testing.T, s store.Store) {
 func testSessions(t *testing.T, s store.Store) {
 	a := person(t, s, "a@example.test")
 	older, want := newSession("1", a.ID), newSession("2", a.ID)
-	want.SSO, want.SecondFactorAt, want.CreatedAt = "okta", now.Add(time.Second), now.Add(time.Minute)
+	want.SSO, want.SecondFactor, want.SecondFactorAt, want.Trusted = "okta", store.MethodSMS, now.Add(time.Second), true
+	want.CreatedAt = now.Add(time.Minute)
 	update(t, s, func(tx store.Tx) error { return errors.Join(tx.CreateSession(older), tx.CreateSession(want)) })
 	view(t, s, func(tx store.Tx) error {
 		if got, err := tx.Session(want.ID); err != nil || !reflect.DeepEqual(got, want) {

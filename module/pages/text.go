@@ -1,0 +1,18 @@
+package pages
+
+import "net"
+
+// TextMessage is a passcode as a text message. Its last line says which site the
+// code is for, so that phones fill it in there and nowhere else.
+func (p *Pages) TextMessage(language, host, code string) (string, error) {
+	c := p.languages.spoken(language)
+	text, err := c.say("text_message", "host", host, "code", code)
+	if err != nil {
+		return "", err
+	}
+	bare := host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		bare = name
+	}
+	return text + "\n\n@" + bare + " #" + code, nil
+}

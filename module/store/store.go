@@ -76,4 +76,5 @@ type Tx interface {
 	GuessRows
 	SealedRows
 	AuditRows
+	ReportRows
 }

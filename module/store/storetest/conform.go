@@ -47,6 +47,7 @@ func Conform(t *testing.T, open func(t *testing.T) store.Store) {
 		{"used states", testUsedStates},
 		{"sealed rows", testSealed},
 		{"audit", testAudit},
+		{"accounts with their factors", testAccountFactors},
 		{"prune", testPrune},
 		{"one winner", testOneWinner},
 		{"parallel counting", testParallelCounting},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -23,6 +24,14 @@ type Asked struct {
 	// FlowID is the flow that asks: codes that are sent count in their own
 	// flow only. nil: none was sent.
 	FlowID []byte
+	// Methods are those of whose factors a code is taken; 0: any. A recovery
+	// code is always taken.
+	Methods policy.Methods
+}
+
+// takes reports whether a code of that method is asked for.
+func (a Asked) takes(m store.Method) bool {
+	return a.Methods == 0 || a.Methods.Has(policy.Method(string(m)))
 }
 
 // CheckPasscode believes the code that was sent last, one from the authenticator
@@ -117,7 +126,7 @@ func (p *People) usePasscode(tx store.Tx, asked Asked, code string, now time.Tim
 		return how, err
 	}
 	for _, f := range factors {
-		if f.Method != store.MethodApp {
+		if f.Method != store.MethodApp || !asked.takes(f.Method) {
 			continue
 		}
 		secret, err := p.ring.Open(f.Secret, FactorRow(f.ID))
@@ -151,7 +160,7 @@ func (p *People) useSentCode(tx store.Tx, asked Asked, factors []store.Factor, c
 		return "", err // a number that is being set up proves nothing yet
 	}
 	for _, f := range factors {
-		if f.Method != flow.Method || f.Method == store.MethodApp {
+		if f.Method != flow.Method || f.Method == store.MethodApp || !asked.takes(f.Method) {
 			continue
 		}
 		spent, err := p.spendSentCode(tx, flow, code, now)

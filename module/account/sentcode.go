@@ -130,6 +130,12 @@ func ResendAfter(flow store.Flow) time.Time {
 	return flow.SentAt.Add(resendAfter)
 }
 
+// SentCodeOver reports whether the code that was sent last in a flow cannot be
+// right any more: it was guessed too often, or its time is over.
+func SentCodeOver(flow store.Flow, now time.Time) bool {
+	return len(flow.Code) == 0 || flow.Tries >= sentCodeTries || !now.Before(flow.CodeExpires)
+}
+
 // FinishSentEnrollment sets a method up as a second factor once the code that
 // was sent for it in a flow comes back: mail to the account's own address, or
 // text messages to the flow's phone number. It is otherwise as FinishEnrollment.

@@ -98,6 +98,9 @@ func (q Demand) Of(m Made) Verdict {
 	return NeedsPasscode
 }
 
+// Missing reports whether somebody with those second factors has to set one up.
+func (q Demand) Missing(factors Methods) bool { return q.Required && !factors.Has(q.counts) }
+
 // Asks are the methods of somebody's second factors from which a passcode is
 // taken: those that count here, or any if none of them does.
 func (q Demand) Asks(factors Methods) Methods {

@@ -98,6 +98,13 @@ func TestNoUnusedText(t *testing.T) {
 			used[m[1]] = true
 		}
 	}
+	message, err := p.TextMessage("en", "app.example.com", "048213")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mark.FindAllStringSubmatch(message, -1) {
+		used[m[1]] = true
+	}
 	for key := range p.languages.catalogues[0].texts {
 		if !used[key] {
 			t.Errorf("no page uses %q", key)

@@ -47,7 +47,7 @@ const unfit = `letters => {
 	const shown = e => e.checkVisibility() && !e.closest(".away");
 	const name = e => e.outerHTML.slice(0, 120);
 	for (const e of document.querySelectorAll("button, .button, summary, .more a, footer a, input:not([type=hidden])")) {
-		const box = e.getBoundingClientRect();
+		const box = (e.type === "checkbox" ? e.labels[0] : e).getBoundingClientRect();
 		if (shown(e) && box.height < 44) found.push(name(e) + " is " + box.height + " tall");
 	}
 

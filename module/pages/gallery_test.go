@@ -159,6 +159,8 @@ func gallery() []sample {
 		add("way-"+string(way.Kind), "", Error{Kind: FlowExpired, ErrorID: errorID, Way: way})
 	}
 
+	all = append(all, passcodeGallery()...)
+	all = append(all, enrollGallery()...)
 	return append(all, longGallery(codes)...)
 }
 

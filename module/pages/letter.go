@@ -47,7 +47,7 @@ type LetterTo struct {
 	Code string
 
 	// Method is the second factor that was set up or removed: "app", "email"
-	// or "sms".
+	// or "sms". With LetterFactorRemoved "" is all of them.
 	Method string
 
 	// At and Address say when something was done, and from where ("" if
@@ -64,8 +64,9 @@ type Letter struct {
 // shownLetter is what the template of a letter sees.
 type shownLetter struct {
 	Lang, Subject, Brand string
-	Before, After        []string // paragraphs around the link
+	Before, After        []string // paragraphs around the link or the code
 	Link, Action         string
+	Code                 string
 	Ground, Ink          template.CSS
 }
 
@@ -85,11 +86,15 @@ func (p *Pages) Letter(to LetterTo) (Letter, error) {
 		return Letter{}, err
 	}
 	kind := string(to.Kind)
+	lead := kind + ".lead"
+	if to.Method != "" && (to.Kind == LetterFactorAdded || to.Kind == LetterFactorRemoved) {
+		lead += "." + to.Method
+	}
 	about := []any{"host", to.Host, "email", to.Email, "time", to.At.UTC().Format(format), "address", to.Address}
 
 	shown := shownLetter{
 		Lang: c.tag.String(), Subject: say(kind+".subject", about...), Brand: p.brand.Name,
-		Before: []string{say(kind+".lead", about...)},
+		Before: []string{say(lead, about...)},
 		Ground: template.CSS(p.button[0]), Ink: template.CSS(p.button[1]),
 	}
 	if shown.Brand == "" {
@@ -99,9 +104,12 @@ func (p *Pages) Letter(to LetterTo) (Letter, error) {
 	case LetterReset, LetterInvitation:
 		shown.Link, shown.Action = to.Link, say(kind+".action")
 		shown.After = append(shown.After, say("once.hours", "count", int(to.Lifetime.Hours())))
-	case LetterPasswordChanged:
+	case LetterPasscode, LetterFactorCode:
+		shown.Code = to.Code
+		shown.After = append(shown.After, say("once.minutes", "count", roundUp(to.Lifetime, time.Minute)))
+	case LetterPasswordChanged, LetterRecoveryCodes, LetterAddressChanged, LetterFactorAdded, LetterFactorRemoved:
 		if to.Address != "" {
-			shown.Before = append(shown.Before, say(kind+".from", about...))
+			shown.Before = append(shown.Before, say("from", about...))
 		}
 	default:
 		return Letter{}, fmt.Errorf("there is no letter %q", kind)
@@ -116,8 +124,10 @@ func (p *Pages) Letter(to LetterTo) (Letter, error) {
 		return Letter{}, fmt.Errorf("writing a letter: %w", err)
 	}
 	paragraphs := shown.Before
-	if shown.Link != "" {
-		paragraphs = append(paragraphs, shown.Link)
+	for _, alone := range []string{shown.Link, shown.Code} {
+		if alone != "" {
+			paragraphs = append(paragraphs, alone)
+		}
 	}
 	paragraphs = append(paragraphs, shown.After...)
 	return Letter{Subject: shown.Subject, Text: strings.Join(paragraphs, "\n\n") + "\n", HTML: html.String()}, nil

@@ -24,7 +24,23 @@ func letters() []LetterTo {
 	}
 	nowhere := changed
 	nowhere.Address = ""
-	return []LetterTo{reset, invitation, changed, nowhere}
+	all := []LetterTo{reset, invitation, changed, nowhere}
+	for _, kind := range []LetterKind{LetterPasscode, LetterFactorCode} {
+		all = append(all, LetterTo{Kind: kind, Host: "app.example.com", Email: "alice@example.test", Code: "048213", Lifetime: 10 * time.Minute})
+	}
+	for _, kind := range []LetterKind{LetterRecoveryCodes, LetterAddressChanged, LetterFactorRemoved} {
+		notice := changed
+		notice.Kind = kind
+		all = append(all, notice)
+	}
+	for _, kind := range []LetterKind{LetterFactorAdded, LetterFactorRemoved} {
+		for _, method := range []string{"app", "email", "sms"} {
+			notice := changed
+			notice.Kind, notice.Method = kind, method
+			all = append(all, notice)
+		}
+	}
+	return all
 }
 
 func TestLetters(t *testing.T) {
@@ -38,14 +54,14 @@ func TestLetters(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					if got.Subject == "" || strings.ContainsAny(got.Subject, "\r\n{") || strings.Contains(got.Subject, "tok-1") {
+					if got.Subject == "" || strings.ContainsAny(got.Subject, "\r\n{") || strings.Contains(got.Subject, "tok-1") || to.Code != "" && strings.Contains(got.Subject, to.Code) {
 						t.Errorf("subject %q", got.Subject)
 					}
 					for form, text := range map[string]string{"text": got.Text, "html": got.HTML} {
 						if strings.Contains(text, "{") && form == "text" || strings.Contains(text, "ZgotmplZ") {
 							t.Errorf("%s: %s", form, text)
 						}
-						for _, part := range []string{to.Link, to.Email, to.Host, to.Address} {
+						for _, part := range []string{to.Link, to.Email, to.Host, to.Address, to.Code} {
 							if !strings.Contains(text, template.HTMLEscapeString(part)) {
 								t.Errorf("%s: no %q in %s", form, part, text)
 							}

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"cmp"
 	"html/template"
 	"slices"
 	"time"
@@ -50,7 +51,8 @@ type Message struct {
 	// Field is what FieldEmpty and FieldTooLong are about.
 	Field Field
 
-	// Wait is how long to wait; shown in minutes, rounded up.
+	// Wait is how long to wait; shown in minutes, rounded up, that of
+	// WaitToSend in seconds below 90.
 	Wait time.Duration
 }
 
@@ -70,21 +72,32 @@ func (m *shownMessage) blames(id string) bool { return slices.Contains(m.blamed,
 func (s *shown) prepareMessage() (*shownMessage, error) {
 	var message Message
 	passcode := "passcode" // id of the input that was used
+	f := s.second()
 	minLength := 0
 	switch page := s.Page.(type) {
 	case SignIn:
 		message = page.Message
 	case Passcode:
 		message = page.Message
-		if page.Recovery {
+		switch {
+		case page.Recovery || page.Method == "":
 			passcode = "recovery-code"
+		case !f.typing():
+			passcode = ""
 		}
 	case Enroll:
 		message = page.Message
+		if !f.typing() {
+			passcode = ""
+		}
 	case ResetAsk:
 		message = page.Message
 	case SetPassword:
 		message, minLength = page.Message, page.MinLength
+	}
+
+	if message.Kind == NoMessage && f.sent.Undelivered {
+		message.Kind = NotDelivered
 	}
 
 	m := new(shownMessage)
@@ -106,9 +119,26 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 		key, params = key+unit, []any{"count", n}
 	case WrongPasscode:
 		m.at = passcode
-		if passcode != "passcode" {
+		switch {
+		case passcode == "recovery-code":
 			key = "message.wrong_recovery_code"
+		case f.method != "app":
+			key += ".sent"
 		}
+	case SentCodeOver:
+		if f.sent.Enough {
+			key += ".enough"
+		}
+	case WaitToSend:
+		m.Calm = true
+		unit, n := untilSent(message.Wait)
+		key, params = key+unit, []any{"count", n}
+	case NotDelivered:
+		if f.others {
+			key += ".others"
+		}
+	case NoPhone:
+		m.at = "phone"
 	case PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordOwnWords:
 		m.at = "password"
 		params = []any{"count", minLength}
@@ -117,7 +147,7 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 		if message.Field == PasscodeField {
 			m.at = passcode
 		}
-		key += "." + m.at
+		key += "." + cmp.Or(m.at, string(message.Field))
 	}
 	if m.at != "" {
 		m.blamed, m.focus = []string{m.at}, m.at

@@ -75,6 +75,18 @@ func titleKey(page Page) string {
 			return "set_password.title.invitation"
 		}
 		return "set_password.title.reset"
+	case Passcode:
+		switch {
+		case page.Method == "":
+			return "passcode.title.recovery"
+		case !page.second().typing():
+			return "passcode.title.send"
+		}
+	case Enroll:
+		if page.ByChoice {
+			return "enroll.title.choice." + page.method()
+		}
+		return "enroll.title." + page.method()
 	case Error:
 		return "error." + string(page.Kind) + ".title"
 	}
@@ -193,7 +205,20 @@ func (s *shown) focus() string {
 		}
 		return "password"
 	case Passcode:
-		return "passcode"
+		switch {
+		case page.Method == "":
+			return "recovery-code"
+		case s.Typing():
+			return "passcode"
+		}
+	case Enroll:
+		switch {
+		case page.method() == "app": // there is something to read first
+		case s.Typing():
+			return "passcode"
+		case page.method() == "sms":
+			return "phone"
+		}
 	case SetPassword:
 		return "password"
 	}

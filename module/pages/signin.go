@@ -59,6 +59,9 @@ type Passcode struct {
 	// does not.
 	TrustDevice time.Duration
 
+	// Trust: the person has asked for that already.
+	Trust bool
+
 	// Recovery: the code that was posted was a recovery code, so its field is
 	// shown and the message stands there.
 	Recovery bool

@@ -153,7 +153,7 @@ func (d *document) checkPolicy(policy string) {
 // autocomplete is what password managers and one-time codes want.
 var autocomplete = map[string]string{
 	"email": "username", "recovery-code": "off",
-	"passcode": "one-time-code",
+	"passcode": "one-time-code", "phone": "tel",
 }
 
 func (d *document) checkForms() {
@@ -171,7 +171,7 @@ func (d *document) checkForms() {
 				if names[name] {
 					d.t.Errorf("field %q is there twice", name)
 				}
-				names[name] = true
+				names[name] = n.Data != "button" // only the one that is pressed is sent
 			}
 		}
 	}
@@ -183,6 +183,12 @@ func (d *document) checkForms() {
 		if id == "account" { // for password managers; people read it beside
 			if attr(n, "aria-hidden") != "true" || attr(n, "tabindex") != "-1" || attr(n, "autocomplete") != "username" || has(n, "name") {
 				d.t.Error("the account is in people's way")
+			}
+			continue
+		}
+		if attr(n, "type") == "checkbox" {
+			if n.Parent.Data != "label" || d.text(n.Parent) == "" {
+				d.t.Errorf("checkbox %q stands outside its label", id)
 			}
 			continue
 		}

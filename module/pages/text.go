@@ -1,6 +1,9 @@
 package pages
 
-import "net"
+import (
+	"net"
+	"strings"
+)
 
 // TextMessage is a passcode as a text message. Its last line says which site the
 // code is for, so that phones fill it in there and nowhere else.
@@ -14,5 +17,6 @@ func (p *Pages) TextMessage(language, host, code string) (string, error) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		bare = name
 	}
-	return text + "\n\n@" + bare + " #" + code, nil
+	// Phones look for the code between plain spaces.
+	return strings.ReplaceAll(text, "\u00a0", " ") + "\n\n@" + bare + " #" + code, nil
 }

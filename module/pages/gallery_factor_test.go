@@ -1,0 +1,116 @@
+package pages
+
+import "time"
+
+// passcodeGallery is the page that asks for a passcode, in the states that the
+// ways to get one bring with them.
+func passcodeGallery() []sample {
+	const (
+		day     = 24 * time.Hour
+		mail    = "a***@example.test"
+		number  = "+81 ** **** 5678"
+		waiting = 24 * time.Second
+	)
+	var all []sample
+	add := func(name string, page Passcode) {
+		page.Flow = "f"
+		all = append(all, sample{"passcode-" + name, View{Host: "app.example.com", Self: "/auth-gateway/passcode"}, page})
+	}
+	add("app-whole", Passcode{Method: "app", Others: []string{"email", "sms"}, TrustDevice: 30 * day})
+	add("app-trusted", Passcode{Method: "app", TrustDevice: 12 * time.Hour, Trust: true, Message: Message{Kind: WrongPasscode}})
+
+	unsent := Passcode{Method: "email", Sent: Sent{To: mail}, Others: []string{"app"}, TrustDevice: 30 * day}
+	add("email-unsent", unsent)
+	unsent.Sent.Wait = waiting
+	add("email-unsent-wait", unsent)
+	add("sms-unsent", Passcode{Method: "sms", Sent: Sent{To: number}})
+	unsent.Sent = Sent{To: mail, Enough: true}
+	add("email-unsent-enough", unsent)
+
+	sent := Passcode{Method: "email", Sent: Sent{To: mail, Once: true, Wait: waiting}, Others: []string{"app", "sms"}, TrustDevice: 30 * day}
+	add("email-sent", sent)
+	for _, m := range []Message{{Kind: WrongPasscode}, {Kind: WaitToSend, Wait: waiting}, {Kind: WaitToSend, Wait: 20 * time.Minute}, {Kind: SentCodeOver}} {
+		page := sent
+		page.Message = m
+		add("email-"+named(m), page)
+	}
+	sent.Sent.Enough = true
+	add("email-enough", sent)
+	sent.Message.Kind = SentCodeOver
+	add("email-sent_code_over-enough", sent)
+
+	late := Passcode{Method: "sms", Sent: Sent{To: number, Once: true, Undelivered: true, Wait: 10 * time.Minute}, Others: []string{"email"}, TrustDevice: 90 * time.Minute}
+	add("sms-undelivered", late)
+	late.Message.Kind = WrongPasscode
+	add("sms-undelivered-wrong", late)
+	late.Method = "email"
+	late.Sent.To, late.Message.Kind = mail, NotDelivered
+	add("email-not_delivered", late)
+
+	add("recovery-only", Passcode{TrustDevice: 7 * day})
+	add("recovery-only-wrong", Passcode{Message: Message{Kind: WrongPasscode}})
+	add("recovery-only-empty", Passcode{Message: Message{Kind: FieldEmpty, Field: PasscodeField}})
+	add("recovery-unsent-wrong", Passcode{Method: "sms", Sent: Sent{To: number}, Recovery: true, Message: Message{Kind: WrongPasscode}})
+	// Typed on a page that is older than what it is about.
+	add("unsent-empty", Passcode{Method: "sms", Sent: Sent{To: number}, Message: Message{Kind: FieldEmpty, Field: PasscodeField}})
+	return all
+}
+
+// enrollGallery is the wizard in the states that mail and text messages bring
+// with them, and as people see it who start it themselves.
+func enrollGallery() []sample {
+	const (
+		mail   = "alice@example.test"
+		number = "+81 90 1234 5678"
+	)
+	var all []sample
+	add := func(name string, page Enroll) {
+		page.Flow = "f"
+		all = append(all, sample{"enroll-" + name, View{Host: "app.example.com", Self: "/auth-gateway/enroll"}, page})
+	}
+	add("app-others", Enroll{Method: "app", URL: testURL, Key: testKey, Others: []string{"email", "sms"}, Step: 1, Steps: 2})
+	add("app-choice", Enroll{Method: "app", URL: testURL, Key: testKey, Others: []string{"email"}, ByChoice: true, StartOver: "/auth-gateway/account"})
+
+	email := Enroll{Method: "email", Sent: Sent{To: mail}, Others: []string{"app", "sms"}, Step: 1, Steps: 3}
+	add("email", email)
+	email.Sent.Once, email.Step = true, 2
+	add("email-sent", email)
+	for _, m := range []Message{{Kind: WrongPasscode}, {Kind: SentCodeOver}, {Kind: FieldEmpty, Field: PasscodeField}} {
+		page := email
+		page.Message = m
+		add("email-"+named(m), page)
+	}
+	email.Sent.Undelivered, email.Sent.Wait = true, 40*time.Second
+	add("email-undelivered", email)
+	email.Others = nil
+	add("email-undelivered-only", email)
+	email.Sent.Enough, email.Message.Kind = true, SentCodeOver
+	add("email-sent_code_over-enough", email)
+	email.ByChoice, email.StartOver = true, "/auth-gateway/account"
+	add("email-choice-enough", email)
+	add("email-choice", Enroll{Method: "email", Sent: Sent{To: mail}, ByChoice: true, StartOver: "/auth-gateway/account"})
+
+	sms := Enroll{Method: "sms", Others: []string{"app", "email"}, Step: 1, Steps: 3}
+	add("sms", sms)
+	for _, m := range []Message{
+		{Kind: NoPhone}, {Kind: FieldEmpty, Field: PhoneField}, {Kind: FieldTooLong, Field: PhoneField}, {Kind: WaitToSend, Wait: time.Second},
+	} {
+		page := sms
+		page.Message = m
+		if m.Kind != FieldEmpty {
+			page.Phone = "090-1234-5678"
+		}
+		add("sms-"+named(m), page)
+	}
+	sms.Phone, sms.Sent.Wait = number, 40*time.Second
+	add("sms-wait", sms)
+	sms.Sent.Once, sms.Step = true, 2
+	add("sms-sent", sms)
+	sms.Sent.Undelivered = true
+	add("sms-undelivered", sms)
+	sms.Sent.Enough = true
+	add("sms-enough", sms)
+	add("sms-choice", Enroll{Method: "sms", ByChoice: true, StartOver: "/auth-gateway/account"})
+	add("sms-choice-sent", Enroll{Method: "sms", Phone: number, Sent: Sent{To: number, Once: true}, ByChoice: true, StartOver: "/auth-gateway/account"})
+	return all
+}

@@ -113,6 +113,8 @@ type FactorRows interface {
 	// PreferFactor makes one the preferred one and no other. ErrNotFound
 	// likewise.
 	PreferFactor(accountID, id string) error
+	// ChooseFactors marks all of them as set up by choice.
+	ChooseFactors(accountID string) error
 	// UseFactor records when one was used.
 	UseFactor(id string, now time.Time) error
 	// UseStep compares and stores in one statement: true for the one caller

@@ -12,8 +12,9 @@ const (
 	deleteFactor  = `DELETE FROM factors WHERE account_id = $1 AND id = $2`
 	preferFactor  = `UPDATE factors SET preferred = (id = $2) WHERE account_id = $1 AND EXISTS
 		(SELECT 1 FROM factors WHERE account_id = $1 AND id = $2)`
-	useFactor = `UPDATE factors SET used_at = $1 WHERE id = $2`
-	useStep   = `UPDATE factors SET step = $1, used_at = $2 WHERE id = $3 AND step < $1`
+	chooseFactors = `UPDATE factors SET required = $1 WHERE account_id = $2`
+	useFactor     = `UPDATE factors SET used_at = $1 WHERE id = $2`
+	useStep       = `UPDATE factors SET step = $1, used_at = $2 WHERE id = $3 AND step < $1`
 
 	deleteRecoveryCodes = `DELETE FROM recovery_codes WHERE account_id = $1`
 	insertRecoveryCode  = `INSERT INTO recovery_codes (account_id, hash, created_at, spent_at) VALUES ($1, $2, $3, 0)`
@@ -66,6 +67,15 @@ func (t *tx) DeleteFactor(accountID, id string) error {
 // PreferFactor implements FactorRows.
 func (t *tx) PreferFactor(accountID, id string) error {
 	return t.touched("preferring a second factor", preferFactor, accountID, id)
+}
+
+// ChooseFactors implements FactorRows.
+func (t *tx) ChooseFactors(accountID string) error {
+	if _, err := t.exec("marking second factors as chosen", chooseFactors, false, accountID); err != nil {
+		return err
+	}
+	t.changes.account(accountID)
+	return nil
 }
 
 // UseFactor implements FactorRows.

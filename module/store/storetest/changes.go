@@ -114,6 +114,7 @@ func testChanges(t *testing.T, s store.Store) {
 		{"CreateFactor", func(tx store.Tx) error { return tx.CreateFactor(newFactor("new", a.ID)) }, "[account]"},
 		{"UseStep", func(tx store.Tx) error { return second(tx.UseStep("new", 1, now)) }, "[]"},
 		{"DeleteFactors", func(tx store.Tx) error { return tx.DeleteFactors(a.ID) }, "[account]"},
+		{"ChooseFactors", func(tx store.Tx) error { return tx.ChooseFactors(a.ID) }, "[account]"},
 		{"RecordSignIn", func(tx store.Tx) error { return tx.RecordSignIn(a.ID, now) }, "[]"},
 		{"CreateSession", func(tx store.Tx) error { return tx.CreateSession(newSession("new", a.ID)) }, "[]"},
 		{"SawSession", func(tx store.Tx) error { return tx.SawSession(hash("new"), now.Add(time.Hour)) }, "[]"},

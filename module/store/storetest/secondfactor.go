@@ -12,7 +12,7 @@ import (
 func testSeveralFactors(t *testing.T, s store.Store) {
 	a, other := person(t, s, "a@example.test"), person(t, s, "other@example.test")
 	factor := func(id, account string, method store.Method) store.Factor {
-		return store.Factor{ID: id, AccountID: account, Method: method, Preferred: id == "app", CreatedAt: now}
+		return store.Factor{ID: id, AccountID: account, Method: method, Preferred: id == "app", Required: true, CreatedAt: now}
 	}
 	update(t, s, func(tx store.Tx) error {
 		return errors.Join(
@@ -41,6 +41,21 @@ func testSeveralFactors(t *testing.T, s store.Store) {
 		for _, f := range factors {
 			if f.Preferred != (f.ID == "mail") || f.UsedAt.IsZero() != (f.ID == "app") {
 				t.Errorf("%+v", f)
+			}
+		}
+		return nil
+	})
+	update(t, s, func(tx store.Tx) error { return tx.ChooseFactors(a.ID) })
+	view(t, s, func(tx store.Tx) error {
+		for account, required := range map[string]bool{a.ID: false, other.ID: true} {
+			factors, err := tx.Factors(account)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, f := range factors {
+				if f.Required != required {
+					t.Errorf("after one of them chose: %+v", f)
+				}
 			}
 		}
 		return nil

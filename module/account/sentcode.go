@@ -136,16 +136,16 @@ func SentCodeOver(flow store.Flow, now time.Time) bool {
 	return len(flow.Code) == 0 || flow.Tries >= sentCodeTries || !now.Before(flow.CodeExpires)
 }
 
-// FinishSentEnrollment sets a method up as a second factor once the code that
+// FinishSentEnrollment sets that method up as a second factor once the code that
 // was sent for it in a flow comes back: mail to the account's own address, or
 // text messages to the flow's phone number. It is otherwise as FinishEnrollment.
-func (p *People) FinishSentEnrollment(ctx context.Context, accountID string, flowID []byte, code string, required bool, from From, then func(tx store.Tx, recoveryCodes []string) error) error {
+func (p *People) FinishSentEnrollment(ctx context.Context, accountID string, flowID []byte, method store.Method, code string, required bool, from From, then func(tx store.Tx, recoveryCodes []string) error) error {
 	return p.guessPasscode(ctx, accountID, from, func(tx store.Tx, now time.Time) (func() error, error) {
 		flow, err := tx.Flow(flowID)
 		if errors.Is(err, store.ErrNotFound) || err == nil && (flow.AccountID != accountID || !now.Before(flow.ExpiresAt)) {
 			return func() error { return ErrEnrollmentEnded }, nil
 		}
-		if err != nil {
+		if err != nil || flow.Method != method {
 			return nil, err
 		}
 		spent, err := p.spendSentCode(tx, flow, code, now)

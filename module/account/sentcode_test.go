@@ -45,7 +45,7 @@ func (w *world) enrollSent(accountID string, method store.Method, phone string) 
 	w.t.Helper()
 	flow := w.flow(accountID)
 	code := w.newCode(flow, method, phone)
-	err := w.FinishSentEnrollment(w.t.Context(), accountID, flow, code, false, From{}, func(_ store.Tx, codes []string) error {
+	err := w.FinishSentEnrollment(w.t.Context(), accountID, flow, method, code, false, From{}, func(_ store.Tx, codes []string) error {
 		recoveryCodes = codes
 		return nil
 	})
@@ -228,7 +228,7 @@ func TestSeveralFactors(t *testing.T) {
 	}
 	again := w.flow(alice.ID)
 	code = w.newCode(again, store.MethodSMS, "+4930123456")
-	err = w.FinishSentEnrollment(t.Context(), alice.ID, again, code, false, From{}, func(store.Tx, []string) error { return nil })
+	err = w.FinishSentEnrollment(t.Context(), alice.ID, again, store.MethodSMS, code, false, From{}, func(store.Tx, []string) error { return nil })
 	if !errors.Is(err, ErrEnrollmentEnded) {
 		t.Errorf("a second number: %v", err)
 	}

@@ -23,6 +23,10 @@ type SignIn struct {
 	// Reset shows a link to /auth-gateway/reset.
 	Reset bool
 
+	// Again asks somebody who is signed in to show once more that it is them;
+	// the form posts again=1 along.
+	Again bool
+
 	Message Message
 }
 

@@ -159,12 +159,17 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		IdleTimeout:    lifetimes.Idle,
 		ExpiresAt:      b.SignedInAt.Add(lifetimes.Absolute),
 		Address:        b.Address,
-		Browser:        strings.ToValidUTF8(b.Browser[:min(len(b.Browser), 256)], ""),
+		Browser:        Browser(b.Browser),
 	})
 	if err != nil {
 		return "", fmt.Errorf("beginning a session: %w", err)
 	}
 	return token, nil
+}
+
+// Browser is as much of a User-Agent as is kept.
+func Browser(userAgent string) string {
+	return strings.ToValidUTF8(userAgent[:min(len(userAgent), 256)], "")
 }
 
 // SetCookie hands a new session's token to the browser.

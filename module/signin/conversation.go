@@ -56,6 +56,7 @@ type Conversation struct {
 	Config
 	flows   flowCookies
 	devices deviceCookies
+	sending sending
 	logo    http.Handler
 }
 
@@ -75,6 +76,7 @@ func New(c Config) *Conversation {
 		Config:  c,
 		flows:   flowCookies{c.Ring.Cookies("flow cookie", flowLifetime)},
 		devices: newDeviceCookies(c.Ring),
+		sending: newSending(),
 		logo:    c.Pages.Logo(),
 	}
 }
@@ -88,6 +90,8 @@ type exchange struct {
 	site  Site
 	// going is where the person is going, once that is known.
 	going string
+	// device is the browser, once it has been met.
+	device *account.Device
 }
 
 // ServeHTTP answers a request below answer.Root. path is the canonical path.

@@ -17,7 +17,7 @@ import (
 
 // deviceLifetime is how long a browser stays known after somebody signed in
 // with it.
-const deviceLifetime = 180 * 24 * time.Hour
+const deviceLifetime = policy.MaxSessionLifetime // also the longest that one can be trusted
 
 // deviceCookies are the cookies by which a browser is known again: the one
 // people sign in with is not held off by what strangers try elsewhere. They
@@ -37,6 +37,9 @@ func newDeviceCookies(ring *secret.Ring) deviceCookies {
 // read returns the browser that the request comes from, or nil if it is not
 // known.
 func (d deviceCookies) read(x *exchange) *account.Device {
+	if x.device != nil {
+		return x.device
+	}
 	text := session.ReadCookie(x.r.Header, session.FullCookieName(session.DeviceCookieName, x.visit.Secure))
 	if text == "" || len(text) > secret.MaxCookieSize {
 		return nil
@@ -49,6 +52,7 @@ func (d deviceCookies) read(x *exchange) *account.Device {
 	if json.Unmarshal(payload, device) != nil || device.ID == "" {
 		return nil
 	}
+	x.device = device
 	return device
 }
 
@@ -58,19 +62,18 @@ func (d deviceCookies) meet(x *exchange) *account.Device {
 	if device := d.read(x); device != nil {
 		return device
 	}
-	device := &account.Device{ID: rand.Text()}
-	d.set(x, device, 0)
-	return device
+	x.device = &account.Device{ID: rand.Text()}
+	d.set(x, x.device, 0)
+	return x.device
 }
 
 // remember makes the browser known as one of that account's.
 func (d deviceCookies) remember(x *exchange, accountID string) {
-	device := d.read(x)
-	if device == nil {
-		device = &account.Device{ID: rand.Text()}
+	if d.read(x) == nil {
+		x.device = &account.Device{ID: rand.Text()}
 	}
-	device.Add(accountID)
-	d.set(x, device, deviceLifetime)
+	x.device.Add(accountID)
+	d.set(x, x.device, deviceLifetime)
 }
 
 func (d deviceCookies) set(x *exchange, device *account.Device, lifetime time.Duration) {

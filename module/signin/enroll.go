@@ -2,6 +2,7 @@ package signin
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -9,26 +10,24 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
-// The wizard's steps: the app, the recovery codes.
+// The wizard's steps: the method, the recovery codes.
 const (
-	enrollSteps = 2
-	enrollApp   = 1
-	enrollCodes = 2
+	enrollSteps  = 2
+	enrollMethod = 1
+	enrollCodes  = 2
 )
-
-// enrollHow is how somebody signed in who went through the wizard, as the audit
-// trail has it.
-const enrollHow = "password and new second factor app"
 
 // showEnrollment answers GET /enroll.
 func (x *exchange) showEnrollment() {
-	if _, ok := x.query(); !ok {
+	query, ok := x.query()
+	if !ok {
 		return
 	}
 	found, err := x.findFlow(stageEnroll)
@@ -36,44 +35,148 @@ func (x *exchange) showEnrollment() {
 		x.noFlow(err)
 		return
 	}
-	x.writeEnrollment(found, statusOK, pages.Message{})
+	x.writeEnrollment(found, shown(found, x.enrollable(found), query.Get("method")), "", statusOK, pages.Message{})
 }
 
-func (x *exchange) writeEnrollment(found *flow, status int, message pages.Message) {
-	enrollment, err := x.People.ShowEnrollment(found.Secret, account.FlowRow(found.ID), x.visit.Host, found.account.Attributes.Email)
-	if err != nil {
-		x.storeFault(fmt.Errorf("opening the secret of an enrolment: %w", err))
+// byChoice reports whether the person of a flow sets up a factor that nothing
+// requires of them.
+func (f *flow) byChoice() bool { return !f.demand.Missing(methodsOf(f.factors)) }
+
+// writeEnrollment shows the step for a method. phone is what was typed for one.
+func (x *exchange) writeEnrollment(found *flow, method store.Method, phone string, status int, message pages.Message) {
+	methods := x.enrollable(found)
+	if method == "" {
+		// What was on offer when the flow began is not any more.
+		x.endedFlow()
 		return
 	}
-	x.write(status, answer.Enroll+"?flow="+found.id, pages.Enroll{
+	page := pages.Enroll{
 		Flow:      found.id,
-		URL:       enrollment.URL,
-		Key:       strings.ReplaceAll(enrollment.Key, " ", ""),
-		Step:      enrollApp,
+		Method:    string(method),
+		Others:    others(methods, method),
+		Sent:      x.sent(found, method),
+		ByChoice:  found.byChoice(),
+		Step:      enrollMethod,
 		Steps:     enrollSteps,
 		StartOver: answer.SignInFor(found.ReturnTo),
 		Message:   message,
-	})
+	}
+	if page.ByChoice {
+		page.StartOver = found.ReturnTo
+	}
+	if page.Sent.Undelivered && message.Kind == pages.NoMessage {
+		page.Message.Kind = pages.NotDelivered
+	}
+	switch method {
+	case store.MethodSMS:
+		page.Phone = phone
+		if page.Sent.Once {
+			page.Phone = found.Phone
+		}
+	case store.MethodApp:
+		enrollment, err := x.People.ShowEnrollment(found.Secret, account.FlowRow(found.ID), x.visit.Host, found.account.Attributes.Email)
+		if err != nil {
+			x.storeFault(fmt.Errorf("opening the secret of an enrolment: %w", err))
+			return
+		}
+		page.URL, page.Key = enrollment.URL, strings.ReplaceAll(enrollment.Key, " ", "")
+	}
+	x.write(status, stepAddress(answer.Enroll, found, method), page)
 }
 
-// takeEnrollment answers POST /enroll: a right code makes the second factor,
-// the recovery codes and the session, all or none.
+// takeEnrollment answers POST /enroll: a code that shows that the method works,
+// the wish for another method or for a code to be sent, or the wish to begin.
 func (x *exchange) takeEnrollment() {
+	form := x.r.PostForm
+	if form.Get("begin") != "" {
+		x.beginEnrollment(store.Method(form.Get("method")))
+		return
+	}
 	found, err := x.findFlow(stageEnroll)
 	if err != nil {
 		x.noFlow(err)
 		return
 	}
+	methods, named := x.enrollable(found), form.Get("method")
+	if named != "" && !slices.Contains(methods, store.Method(named)) {
+		x.noSuchMethod(named)
+		return
+	}
+	method, code, phone := shown(found, methods, named), form.Get("passcode"), form.Get("phone")
+	again := func(status int, message pages.Message) { x.writeEnrollment(found, method, phone, status, message) }
+	switch {
+	case named != "" && (!form.Has("passcode") || code == "" && !waitsFor(found, method)):
+		x.prepareMethod(found, method, phone, again)
+	default:
+		if message, ok := unusableCode(code); ok {
+			again(statusUnauthorized, message)
+			return
+		}
+		x.finishEnrollment(found, method, code, again)
+	}
+}
+
+// prepareMethod shows the step of a method, and has the code sent that it takes.
+func (x *exchange) prepareMethod(found *flow, method store.Method, phone string, again func(int, pages.Message)) {
 	form := x.r.PostForm
-	if method := form.Get("method"); method != "" && method != string(store.MethodApp) {
-		x.refuse(answer.Refusal{Kind: pages.BadRequest, Cause: fmt.Errorf("there is no method %.50q to enrol here", method)})
+	switch {
+	case method == store.MethodEmail:
+		x.sendAsked(found, answer.Enroll, method, "", again)
+	case method == store.MethodSMS && form.Has("phone"):
+		number, ok := account.ParsePhone(phone)
+		switch {
+		case phone == "":
+			again(statusUnprocessable, pages.Message{Kind: pages.FieldEmpty, Field: pages.PhoneField})
+		case !ok:
+			again(statusUnprocessable, pages.Message{Kind: pages.NoPhone, Field: pages.PhoneField})
+		default:
+			x.sendAsked(found, answer.Enroll, method, number, again)
+		}
+	case method == store.MethodSMS:
+		// Another number than before, or the first one.
+		found.Method, found.Sent = "", 0
+		x.writeEnrollment(found, method, found.Phone, statusOK, pages.Message{})
+	default:
+		x.redirect(stepAddress(answer.Enroll, found, method))
+	}
+}
+
+// beginEnrollment begins to set up a factor by choice, from the page of the
+// person's own account.
+func (x *exchange) beginEnrollment(method store.Method) {
+	x.going = answer.Factors
+	live, err := x.Sessions.Find(x.r, x.visit.Secure)
+	if err != nil {
+		x.storeFault(err)
 		return
 	}
-	code := form.Get("passcode")
-	if message, ok := unusableCode(code); ok {
-		x.writeEnrollment(found, statusUnauthorized, message)
+	if live == nil || !live.Fresh(x.Clock()) {
+		x.redirect(answer.SignInAgain(answer.Factors))
 		return
 	}
+	if live.Factors.Has(policy.Method(string(method))) {
+		x.redirect(answer.Factors) // done in another tab
+		return
+	}
+	door := x.site.Door(answer.Factors)
+	demand := x.demand(door, answer.Factors, live.Account)
+	if !door.OffersPassword(x.visit.Client) || !slices.Contains(demand.Offered, string(method)) || !x.canSend(method) {
+		x.noSuchMethod(string(method))
+		return
+	}
+	x.beginFlow(opening{
+		account:    live.Account,
+		door:       door,
+		stage:      stageEnroll,
+		returnTo:   answer.Factors,
+		replaces:   live.Session.ID,
+		passwordAt: live.Session.SignedInAt,
+	}, method)
+}
+
+// finishEnrollment makes the second factor, the recovery codes and the session,
+// all or none.
+func (x *exchange) finishEnrollment(found *flow, method store.Method, code string, again func(int, pages.Message)) {
 	o, err := x.opening(found)
 	if err != nil {
 		x.storeFault(err)
@@ -81,48 +184,52 @@ func (x *exchange) takeEnrollment() {
 	}
 	event := store.Event{
 		Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID,
-		Address: x.address(), How: enrollHow,
+		Address: x.address(), How: "password and new second factor " + string(method),
 	}
 	enrolled := event
-	enrolled.Action, enrolled.How = "second-factor.enroll", "app"
+	enrolled.Action, enrolled.How = "second-factor.enroll", string(method)
 
-	required := x.verdict(found.door, found.ReturnTo, policy.Made{Role: found.account.Attributes.Role}) == policy.NeedsEnrollment
 	var token string
 	var codes []string
-	err = x.People.FinishEnrollment(x.detached(), found.AccountID, found.Secret, account.FlowRow(found.ID), code, required, x.from(),
-		func(tx store.Tx, recoveryCodes []string) (err error) {
-			codes = recoveryCodes
-			enrolledAccount, err := tx.Account(found.AccountID)
-			if err != nil {
-				return err
-			}
-			// The new factor has moved the epoch and ended this flow
-			// with all others; what changed before that ends it too.
-			if enrolledAccount.Epoch != found.Epoch+1 {
-				return errNoFlow
-			}
-			o.account = enrolledAccount
-			if err := x.Trail.Within(tx, enrolled); err != nil || o.mustChange {
-				return err
-			}
-			if token, err = x.beginSession(tx, o, session.GivenFactor{How: store.MethodApp, At: x.Clock()}); err != nil {
-				return err
-			}
-			return x.Trail.Within(tx, event)
-		})
+	then := func(tx store.Tx, recoveryCodes []string) (err error) {
+		codes = recoveryCodes
+		enrolledAccount, err := tx.Account(found.AccountID)
+		if err != nil {
+			return err
+		}
+		// The new factor has moved the epoch and ended this flow with all
+		// others; what changed before that ends it too.
+		if enrolledAccount.Epoch != found.Epoch+1 {
+			return errNoFlow
+		}
+		o.account = enrolledAccount
+		if err := x.Trail.Within(tx, enrolled); err != nil || o.mustChange {
+			return err
+		}
+		o.given = session.GivenFactor{How: method, At: x.Clock()}
+		if token, err = x.beginSession(tx, o); err != nil {
+			return err
+		}
+		return x.Trail.Within(tx, event)
+	}
+	required := !found.byChoice()
+	if method == store.MethodApp {
+		err = x.People.FinishEnrollment(x.detached(), found.AccountID, found.Secret, account.FlowRow(found.ID), code, required, x.from(), then)
+	} else {
+		err = x.People.FinishSentEnrollment(x.detached(), found.AccountID, found.ID, method, code, required, x.from(), then)
+	}
 	if err != nil {
-		x.passcodeRefused(err, found, func(status int, message pages.Message) {
-			x.writeEnrollment(found, status, message)
-		})
+		x.passcodeRefused(err, found, method, again)
 		return
 	}
 	x.flows.clear(x, found.id)
 	x.Trail.Announce(enrolled)
+	x.tell(found.account, letter.Notice{Kind: pages.LetterFactorAdded, Method: method})
 	onward := found.ReturnTo
 	if o.mustChange {
 		// Without a link the next sign-in asks again. The codes are shown
 		// now or never.
-		if onward, err = x.newPasswordAddress(o, enrollHow); err != nil {
+		if onward, err = x.newPasswordAddress(o, event.How); err != nil {
 			x.Answers.Log.Error("a password that is too short by now could not be changed", zap.Error(err))
 			onward = answer.SignInFor(found.ReturnTo)
 		}
@@ -131,6 +238,10 @@ func (x *exchange) takeEnrollment() {
 		if !x.signedIn(token, found.AccountID, found.door) {
 			return
 		}
+	}
+	if codes == nil { // there are some from an earlier factor
+		x.redirect(onward)
+		return
 	}
 	x.write(statusOK, "", pages.RecoveryCodes{
 		Codes:    codes,

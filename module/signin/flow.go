@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -88,6 +89,7 @@ func (f flowCookies) set(x *exchange, id string, c flowCookie) error {
 		return fmt.Errorf("sealing a flow: %w", err)
 	}
 	session.SetCookie(x.w, name, text, x.visit.Secure, flowLifetime)
+	others = slices.DeleteFunc(others, func(other flowCookie) bool { return other.id == id })
 	for i := maxFlows - 1; i < len(others); i++ {
 		f.clear(x, others[i].id)
 	}
@@ -139,17 +141,21 @@ type opening struct {
 	returnTo string
 	// mustChange: the password is too short by now and has to be changed.
 	mustChange bool
+	// given is the passcode that was given, if one was.
+	given session.GivenFactor
 	// replaces is the session that is stepped up, or the one the browser
 	// has had until now, or nil.
 	replaces   []byte
 	passwordAt time.Time
 }
 
-// beginFlow keeps a half-finished sign-in and sends the person to its next step.
-func (x *exchange) beginFlow(o opening) {
+// beginFlow keeps a half-finished sign-in and sends the person to its next step,
+// about that method, "" for the first there is. Where that takes a code, it is
+// sent if the person has just posted something, and otherwise when they ask.
+func (x *exchange) beginFlow(o opening, method store.Method) {
 	token, id := secret.NewToken()
 	now := x.Clock()
-	flow := store.Flow{
+	row := store.Flow{
 		ID:         id,
 		AccountID:  o.account.ID,
 		Epoch:      o.account.Epoch,
@@ -168,31 +174,51 @@ func (x *exchange) beginFlow(o opening) {
 			x.storeFault(err)
 			return
 		}
-		flow.Secret = sealed
+		row.Secret = sealed
 	}
-	err := x.Store.Update(x.r.Context(), func(tx store.Tx) error { return tx.CreateFlow(flow, maxFlows) })
+	var factors []store.Factor
+	err := x.Store.Update(x.r.Context(), func(tx store.Tx) (err error) {
+		if factors, err = tx.Factors(o.account.ID); err != nil {
+			return err
+		}
+		return tx.CreateFlow(row, maxFlows)
+	})
 	if err != nil {
 		x.storeFault(fmt.Errorf("beginning a flow: %w", err))
 		return
 	}
-	flowID := newFlowID()
-	if err := x.flows.set(x, flowID, flowCookie{Token: token}); err != nil {
+	begun := &flow{
+		Flow: row, id: newFlowID(), token: token, account: o.account, door: o.door,
+		factors: factors, demand: x.demand(o.door, o.returnTo, o.account),
+	}
+	if err := x.flows.set(x, begun.id, flowCookie{Token: token}); err != nil {
 		x.storeFault(err)
 		return
 	}
-	next := answer.Passcode
+	next, among := answer.Passcode, x.askable(begun)
 	if o.stage == stageEnroll {
-		next = answer.Enroll
+		next, among = answer.Enroll, x.enrollable(begun)
 	}
-	x.redirect(next + "?flow=" + flowID)
+	method = shown(begun, among, string(method))
+	if x.r.Method == http.MethodPost && (method == store.MethodEmail || method == store.MethodSMS && begun.receives(method) != "") {
+		// One that cannot be sent now can be asked for on the page, which
+		// says why not.
+		if err := x.send(begun, method, ""); err != nil && !mayAskAgain(err) {
+			x.storeFault(err)
+			return
+		}
+	}
+	x.redirect(stepAddress(next, begun, method))
 }
 
 // flow is a half-finished sign-in, found again.
 type flow struct {
 	store.Flow
-	id      string // as in the cookie's name
-	account store.Account
-	door    *policy.Door
+	id, token string // as in the cookie's name, and in the cookie
+	account   store.Account
+	factors   []store.Factor
+	door      *policy.Door
+	demand    policy.Demand
 }
 
 // errNoFlow: there is none, it has ended, or what it began with has changed.
@@ -225,7 +251,7 @@ func (x *exchange) findFlow(stage string) (*flow, error) {
 
 // openFlow returns the flow of a cookie if it is in that stage and has not ended.
 func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
-	found := &flow{id: c.id}
+	found := &flow{id: c.id, token: c.Token}
 	err := x.Store.View(x.r.Context(), func(tx store.Tx) (err error) {
 		if found.Flow, err = tx.Flow(secret.TokenID(c.Token)); err != nil {
 			return err
@@ -236,7 +262,10 @@ func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
 				return err
 			}
 		}
-		found.account, err = tx.Account(found.AccountID)
+		if found.account, err = tx.Account(found.AccountID); err != nil {
+			return err
+		}
+		found.factors, err = tx.Factors(found.AccountID)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -255,6 +284,7 @@ func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
 		!found.door.OffersPassword(x.visit.Client):
 		return nil, errNoFlow
 	}
+	found.demand = x.demand(found.door, found.ReturnTo, found.account)
 	x.going = found.ReturnTo
 	return found, nil
 }

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
@@ -16,7 +17,8 @@ const maxCode = 128
 
 // showPasscode answers GET /passcode.
 func (x *exchange) showPasscode() {
-	if _, ok := x.query(); !ok {
+	query, ok := x.query()
+	if !ok {
 		return
 	}
 	found, err := x.findFlow(stagePasscode)
@@ -24,41 +26,81 @@ func (x *exchange) showPasscode() {
 		x.noFlow(err)
 		return
 	}
-	x.show(found.passcodePage())
+	x.show(x.passcodePage(found, shown(found, x.askable(found), query.Get("method"))))
 }
 
-func (f *flow) passcodePage() pages.Passcode {
-	return pages.Passcode{
-		Flow:      f.id,
-		Method:    string(store.MethodApp),
-		StartOver: answer.SignInFor(f.ReturnTo),
+// passcodePage asks for a passcode of that method.
+func (x *exchange) passcodePage(f *flow, method store.Method) pages.Passcode {
+	page := pages.Passcode{
+		Flow:        f.id,
+		Method:      string(method),
+		Sent:        x.sent(f, method),
+		Others:      others(x.askable(f), method),
+		TrustDevice: f.demand.TrustDevice,
+		StartOver:   answer.SignInFor(f.ReturnTo),
 	}
+	if f.MustChange {
+		page.TrustDevice = 0 // a new password forgets what is trusted
+	}
+	if page.Sent.Undelivered {
+		page.Message.Kind = pages.NotDelivered
+	}
+	return page
 }
 
-// takePasscode answers POST /passcode.
+// takePasscode answers POST /passcode: a passcode, or the wish for one of
+// another method or for another one of the same.
 func (x *exchange) takePasscode() {
 	found, err := x.findFlow(stagePasscode)
 	if err != nil {
 		x.noFlow(err)
 		return
 	}
-	page := found.passcodePage()
-	code := x.r.PostForm.Get("passcode")
-	if message, ok := unusableCode(code); ok {
+	form := x.r.PostForm
+	methods := x.askable(found)
+	method, named := shown(found, methods, form.Get("method")), form.Get("method")
+	again := func(status int, message pages.Message) {
+		page := x.passcodePage(found, method)
 		page.Message = message
-		x.write(statusUnauthorized, passcodeSelf(found), page)
+		page.Recovery = account.LooksLikeRecoveryCode(form.Get("passcode"))
+		x.write(status, stepAddress(answer.Passcode, found, method), page)
+	}
+	code := form.Get("passcode")
+	if named != "" && (!form.Has("passcode") || code == "" && !waitsFor(found, method)) {
+		switch {
+		case !slices.Contains(methods, store.Method(named)):
+			x.noSuchMethod(named)
+		case method == store.MethodApp:
+			x.redirect(stepAddress(answer.Passcode, found, method))
+		default:
+			x.sendAsked(found, answer.Passcode, method, "", again)
+		}
 		return
 	}
-	page.Recovery = account.LooksLikeRecoveryCode(code)
+	if message, ok := unusableCode(code); ok {
+		again(statusUnauthorized, message)
+		return
+	}
+	x.checkPasscode(found, method, code, again)
+}
 
+// waitsFor reports whether there is something to type of that method by now.
+func waitsFor(f *flow, method store.Method) bool {
+	return method == store.MethodApp || f.Sent > 0 && f.Method == method
+}
+
+// checkPasscode lets the person of a flow in whose passcode is right.
+func (x *exchange) checkPasscode(found *flow, method store.Method, code string, again func(int, pages.Message)) {
 	o, err := x.opening(found)
 	if err != nil {
 		x.storeFault(err)
 		return
 	}
+	trusts := x.r.PostForm.Get("trust_device") != "" && found.demand.TrustDevice > 0
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: found.AccountID, Address: x.address()}
+	asked := account.Asked{AccountID: found.AccountID, FlowID: found.ID, Methods: found.asks()}
 	var token string
-	err = x.People.CheckPasscode(x.detached(), account.Asked{AccountID: found.AccountID, FlowID: found.ID}, code, x.from(), func(tx store.Tx, how string) (err error) {
+	err = x.People.CheckPasscode(x.detached(), asked, code, x.from(), func(tx store.Tx, how string) (err error) {
 		if ended, err := tx.EndFlow(found.ID); err != nil {
 			return err
 		} else if !ended {
@@ -76,16 +118,20 @@ func (x *exchange) takePasscode() {
 		if o.mustChange {
 			return nil
 		}
-		if token, err = x.beginSession(tx, o, session.GivenFactor{How: store.Method(how), At: x.Clock()}); err != nil {
+		o.given = session.GivenFactor{How: store.Method(how), At: x.Clock()}
+		if token, err = x.beginSession(tx, o); err != nil {
 			return err
+		}
+		if trusts {
+			event.Detail = "this browser is trusted from now on"
+			if err := x.trust(tx, found.AccountID, o.given.How, found.demand.TrustDevice); err != nil {
+				return err
+			}
 		}
 		return x.Trail.Within(tx, event)
 	})
 	if err != nil {
-		x.passcodeRefused(err, found, func(status int, message pages.Message) {
-			page.Message = message
-			x.write(status, passcodeSelf(found), page)
-		})
+		x.passcodeRefused(err, found, method, again)
 		return
 	}
 	x.flows.clear(x, found.id)
@@ -111,15 +157,19 @@ func unusableCode(code string) (pages.Message, bool) {
 
 // passcodeRefused answers a code that did not let anyone on. again shows the
 // page of the step with a message.
-func (x *exchange) passcodeRefused(err error, found *flow, again func(status int, message pages.Message)) {
+func (x *exchange) passcodeRefused(err error, found *flow, method store.Method, again func(status int, message pages.Message)) {
 	event := store.Event{
 		Action: "passcode", Outcome: audit.Failure, AccountID: found.AccountID,
-		Address: x.address(), How: "passcode app", Detail: "wrong or used passcode",
+		Address: x.address(), How: "passcode " + string(method), Detail: "wrong or used passcode",
 	}
 	var held *account.Held
 	switch {
 	case errors.Is(err, account.ErrWrong):
 		x.Trail.Add(event)
+		if x.sentCodeOver(found, method) {
+			again(statusUnauthorized, pages.Message{Kind: pages.SentCodeOver})
+			return
+		}
 		again(statusUnauthorized, pages.Message{Kind: pages.WrongPasscode})
 	case errors.As(err, &held):
 		event.Outcome, event.Detail = audit.Refused, "held off"
@@ -131,6 +181,17 @@ func (x *exchange) passcodeRefused(err error, found *flow, again func(status int
 	default:
 		x.storeFault(err)
 	}
+}
+
+// sentCodeOver reports whether the code that was sent cannot be right any more,
+// so that typing on does not help. found is as it was before the guess.
+func (x *exchange) sentCodeOver(found *flow, method store.Method) bool {
+	if method == store.MethodApp || found.Sent == 0 || account.LooksLikeRecoveryCode(x.r.PostForm.Get("passcode")) {
+		return false
+	}
+	now := found.Flow
+	now.Tries++
+	return account.SentCodeOver(now, x.Clock())
 }
 
 // noFlow answers for a step whose flow cannot be found. Somebody who went
@@ -159,5 +220,3 @@ func (x *exchange) opening(f *flow) (o opening, err error) {
 	o.replaces, err = x.current()
 	return o, err
 }
-
-func passcodeSelf(f *flow) string { return answer.Passcode + "?flow=" + f.id }

@@ -32,7 +32,7 @@ const (
 // takePassword answers POST /sign-in.
 func (x *exchange) takePassword() {
 	form := x.r.PostForm
-	returnTo := x.returnTo(form)
+	returnTo, again := x.returnTo(form), form.Get("again") != ""
 	x.going = returnTo
 	door := x.site.Door(pathOf(returnTo))
 	if !door.OffersPassword(x.visit.Client) {
@@ -44,12 +44,12 @@ func (x *exchange) takePassword() {
 	}
 	email, password := typedEmail(form.Get("email")), form.Get("password")
 	if message, ok := unusable(email, password); ok {
-		x.showSignIn(door, returnTo, pages.SignIn{Email: shorten(email), Message: message}, statusUnauthorized)
+		x.showSignIn(door, returnTo, pages.SignIn{Email: shorten(email), Again: again, Message: message}, statusUnauthorized)
 		return
 	}
 	believed, err := x.People.CheckPassword(x.r.Context(), email, password, x.from())
 	if err != nil {
-		x.passwordRefused(err, email, door, returnTo)
+		x.passwordRefused(err, pages.SignIn{Email: email, Again: again}, door, returnTo)
 		return
 	}
 	made := policy.Made{
@@ -64,15 +64,25 @@ func (x *exchange) takePassword() {
 		passwordAt: x.Clock(),
 		mustChange: believed.Length < x.minimumLength(believed.Account),
 	}
-	switch x.verdict(door, returnTo, made) {
+	verdict := x.verdict(door, returnTo, made)
+	switch {
+	case again && verdict == policy.Opens && made.Factors != 0:
+		verdict = policy.NeedsPasscode // see session.Live.Fresh
+	case !again && verdict == policy.NeedsPasscode:
+		if next.given, verdict, err = x.vouched(next.account, door, returnTo, made); err != nil {
+			x.storeFault(err)
+			return
+		}
+	}
+	switch verdict {
 	case policy.Opens:
 		x.completePassword(next)
 	case policy.NeedsPasscode:
 		next.stage = stagePasscode
-		x.beginFlow(next)
+		x.beginFlow(next, "")
 	case policy.NeedsEnrollment:
 		next.stage = stageEnroll
-		x.beginFlow(next)
+		x.beginFlow(next, "")
 	default:
 		x.Trail.Add(store.Event{
 			Action: "sign-in", Outcome: audit.Refused, AccountID: believed.Account.ID,
@@ -114,8 +124,7 @@ func unusable(email, password string) (pages.Message, bool) {
 }
 
 // passwordRefused answers a password that did not let anyone in.
-func (x *exchange) passwordRefused(err error, email string, door *policy.Door, returnTo string) {
-	page := pages.SignIn{Email: email}
+func (x *exchange) passwordRefused(err error, page pages.SignIn, door *policy.Door, returnTo string) {
 	status := statusUnauthorized
 	event := store.Event{Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "password"}
 	var wrong *account.Wrong
@@ -145,7 +154,8 @@ func (x *exchange) passwordRefused(err error, email string, door *policy.Door, r
 	x.showSignIn(door, returnTo, page, status)
 }
 
-// completePassword lets somebody in whose password is all that is asked for.
+// completePassword lets somebody in whose password is all that is asked for here
+// and now.
 func (x *exchange) completePassword(o opening) {
 	if o.mustChange {
 		x.askNewPassword(o, "password")
@@ -157,10 +167,22 @@ func (x *exchange) completePassword(o opening) {
 		return
 	}
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, AccountID: o.account.ID, Address: x.address(), How: "password"}
+	if o.given.Trusted {
+		event.How = trustedHow
+	}
 	var token string
 	err = x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
-		token, err = x.beginSession(tx, o, session.GivenFactor{})
-		return errors.Join(err, x.Trail.Within(tx, event))
+		if o.given.Trusted {
+			if still, err := x.useTrust(tx, o.account.ID); err != nil {
+				return err
+			} else if !still {
+				return session.ErrEpoch
+			}
+		}
+		if token, err = x.beginSession(tx, o); err != nil {
+			return err
+		}
+		return x.Trail.Within(tx, event)
 	})
 	if errors.Is(err, session.ErrEpoch) {
 		x.redirect(answer.SignInFor(o.returnTo))
@@ -177,13 +199,13 @@ func (x *exchange) completePassword(o opening) {
 }
 
 // beginSession makes the session of somebody who signed in with a password.
-func (x *exchange) beginSession(tx store.Tx, o opening, given session.GivenFactor) (string, error) {
+func (x *exchange) beginSession(tx store.Tx, o opening) (string, error) {
 	token, err := x.Sessions.Begin(tx, session.Beginning{
 		AccountID:    o.account.ID,
 		Epoch:        o.account.Epoch,
 		Audience:     o.door.Name(),
 		SignedInAt:   o.passwordAt,
-		SecondFactor: given,
+		SecondFactor: o.given,
 		Address:      x.address(),
 		Browser:      x.r.UserAgent(),
 		Replaces:     o.replaces,

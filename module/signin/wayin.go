@@ -2,20 +2,15 @@ package signin
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 )
-
-// freshSignIn is how long ago somebody may have signed in who sets up a second
-// factor. Otherwise whoever finds an open browser makes their own phone the
-// key to what the password alone does not open.
-const freshSignIn = 5 * time.Minute
 
 // showWayIn answers GET /sign-in: on to where the person was going if their
 // session opens it, to the step that is missing, straight to a provider, or
@@ -32,6 +27,10 @@ func (x *exchange) showWayIn() {
 	live, err := x.Sessions.Find(x.r, x.visit.Secure)
 	if err != nil {
 		x.storeFault(err)
+		return
+	}
+	if query.Get("again") != "" {
+		x.signInAgain(live, door, returnTo)
 		return
 	}
 	if live != nil && x.goOn(live, door, returnTo) {
@@ -53,7 +52,9 @@ func (x *exchange) goOn(live *session.Live, door *policy.Door, returnTo string) 
 	case policy.NeedsPasscode:
 		x.stepUp(live, door, returnTo, stagePasscode)
 	case policy.NeedsEnrollment:
-		if x.Clock().Sub(live.Session.SignedInAt) > freshSignIn {
+		// Whoever finds an open browser would make their own phone the key
+		// to what the password alone does not open.
+		if !live.Fresh(x.Clock()) {
 			return false
 		}
 		x.stepUp(live, door, returnTo, stageEnroll)
@@ -71,14 +72,48 @@ func (x *exchange) stepUp(live *session.Live, door *policy.Door, returnTo, stage
 		x.enter(door, returnTo)
 		return
 	}
-	x.beginFlow(opening{
+	next := opening{
 		account:    live.Account,
 		door:       door,
 		stage:      stage,
 		returnTo:   returnTo,
 		replaces:   live.Session.ID,
 		passwordAt: live.Session.SignedInAt,
-	})
+	}
+	if stage == stagePasscode {
+		given, verdict, err := x.vouched(live.Account, door, returnTo, live.Made())
+		if err != nil {
+			x.storeFault(err)
+			return
+		}
+		if verdict == policy.Opens {
+			next.given = given
+			x.completePassword(next)
+			return
+		}
+	}
+	x.beginFlow(next, "")
+}
+
+// signInAgain asks somebody for their password, and for a passcode if they have
+// a second factor, although they are signed in.
+func (x *exchange) signInAgain(live *session.Live, door *policy.Door, returnTo string) {
+	if live != nil && live.Fresh(x.Clock()) && x.verdict(door, returnTo, live.Made()) == policy.Opens {
+		x.redirect(returnTo)
+		return
+	}
+	if !door.OffersPassword(x.visit.Client) {
+		x.refuse(answer.Refusal{
+			Kind:  pages.WayRefused,
+			Cause: fmt.Errorf("signing in again takes a password, and none is taken here: %s", door.WayIn(x.visit.Client).Reason),
+		})
+		return
+	}
+	page := pages.SignIn{Again: true}
+	if live != nil {
+		page.Email = live.Account.Attributes.Email
+	}
+	x.showSignIn(door, returnTo, page, statusOK)
 }
 
 // enter begins at the beginning: with what this door offers to this address.
@@ -102,6 +137,9 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 	page.Password = way.Password
 	page.Reset = way.Password && door.PasswordChange()
 	page.Flow = x.formToken()
+	if page.Again {
+		way.Buttons = nil // whatever a provider says, it is about the password
+	}
 	for _, button := range way.Buttons {
 		page.Buttons = append(page.Buttons, pages.Button{
 			SSO:   button.SSO,
@@ -109,7 +147,11 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 			Href:  answer.SSO + button.SSO + "/start?return_to=" + url.QueryEscape(returnTo),
 		})
 	}
-	x.write(status, answer.SignInFor(returnTo), page)
+	self := answer.SignInFor(returnTo)
+	if page.Again {
+		self = answer.SignInAgain(returnTo)
+	}
+	x.write(status, self, page)
 }
 
 // notMember tells somebody who is signed in that they do not belong here.
@@ -125,7 +167,7 @@ func (x *exchange) notMember(email string, door *policy.Door) {
 // verdict decides whether a session made so opens where the person is going: a
 // path of the site, by its audience, or a page of ours about the person.
 func (x *exchange) verdict(door *policy.Door, returnTo string, made policy.Made) policy.Verdict {
-	if strings.HasPrefix(returnTo, answer.Root+"/") {
+	if aboutThemselves(returnTo) {
 		return policy.Strictest(x.Doors, made)
 	}
 	return door.Opens(made)

@@ -81,6 +81,26 @@ func (w *Writer) Invitation(wanted Wanted, origin policy.Origin, language string
 	})
 }
 
+// Report is a link to a report, for an administrator.
+type Report struct {
+	Account store.Account
+	Link    string // path and query
+	Expires time.Time
+}
+
+// Report mails the link to a report.
+func (w *Writer) Report(report Report, origin policy.Origin, language string) *deliver.Delivery {
+	return w.Post.Deliver(deliver.Parcel{
+		What: "a link to a report", Account: report.Account.ID, Until: report.Expires,
+		Send: func(ctx context.Context) error {
+			return w.send(ctx, report.Account, pages.LetterTo{
+				Kind: pages.LetterReport, Host: origin.Host, Language: language,
+				Link: origin.String() + report.Link, Lifetime: report.Expires.Sub(w.Clock()).Round(time.Hour),
+			})
+		},
+	})
+}
+
 // Code is a passcode for a person to receive.
 type Code struct {
 	Account store.Account

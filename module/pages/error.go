@@ -13,6 +13,7 @@ const (
 	UnknownSSO       ErrorKind = "unknown_sso"        // no such SSO config, or assigned nowhere
 	FlowExpired      ErrorKind = "flow_expired"       // too slow, or too many tabs
 	LinkExpired      ErrorKind = "link_expired"       // one-time link used or expired
+	ReportExpired    ErrorKind = "report_expired"     // link to a report expired, or never was one
 	NothingSent      ErrorKind = "nothing_sent"       // a form was posted without a session
 	CrossSite        ErrorKind = "cross_site"         // a post from elsewhere
 	BadRequest       ErrorKind = "bad_request"        // unreadable
@@ -115,6 +116,7 @@ var errorKinds = map[ErrorKind]consequences{
 	UnknownSSO:       {http.StatusNotFound, WaySignIn},
 	FlowExpired:      {http.StatusBadRequest, WaySignIn},
 	LinkExpired:      {http.StatusGone, WaySignIn},
+	ReportExpired:    {http.StatusGone, WayBack},
 	NothingSent:      {http.StatusUnauthorized, WaySignIn},
 	CrossSite:        {http.StatusForbidden, WaySignIn},
 	BadRequest:       {http.StatusBadRequest, WayBack},

@@ -15,6 +15,7 @@ type LetterKind string
 const (
 	LetterReset           LetterKind = "reset"            // a link for a new password
 	LetterInvitation      LetterKind = "invitation"       // a link for the first password
+	LetterReport          LetterKind = "report"           // a link to the report on second factors
 	LetterPasscode        LetterKind = "passcode"         // a code to sign in with
 	LetterFactorCode      LetterKind = "factor_code"      // a code that shows that the address is one's own, to set it up
 	LetterPasswordChanged LetterKind = "password_changed" // the password is another now
@@ -104,6 +105,9 @@ func (p *Pages) Letter(to LetterTo) (Letter, error) {
 	case LetterReset, LetterInvitation:
 		shown.Link, shown.Action = to.Link, say(kind+".action")
 		shown.After = append(shown.After, say("once.hours", "count", int(to.Lifetime.Hours())))
+	case LetterReport:
+		shown.Link, shown.Action = to.Link, say(kind+".action")
+		shown.After = append(shown.After, say(kind+".hours", "count", int(to.Lifetime.Hours())))
 	case LetterPasscode, LetterFactorCode:
 		shown.Code = to.Code
 		shown.After = append(shown.After, say("once.minutes", "count", roundUp(to.Lifetime, time.Minute)))

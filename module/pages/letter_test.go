@@ -18,13 +18,15 @@ func letters() []LetterTo {
 	}
 	reset, invitation := link, link
 	reset.Kind, invitation.Kind, invitation.Lifetime = LetterReset, LetterInvitation, 72*time.Hour
+	report := link
+	report.Kind, report.Lifetime = LetterReport, 24*time.Hour
 	changed := LetterTo{
 		Kind: LetterPasswordChanged, Host: "app.example.com", Email: "alice@example.test",
 		At: time.Date(2026, 3, 2, 9, 5, 0, 0, time.UTC), Address: "192.0.2.1",
 	}
 	nowhere := changed
 	nowhere.Address = ""
-	all := []LetterTo{reset, invitation, changed, nowhere}
+	all := []LetterTo{reset, invitation, report, changed, nowhere}
 	for _, kind := range []LetterKind{LetterPasscode, LetterFactorCode} {
 		all = append(all, LetterTo{Kind: kind, Host: "app.example.com", Email: "alice@example.test", Code: "048213", Lifetime: 10 * time.Minute})
 	}

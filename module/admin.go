@@ -17,6 +17,7 @@ import (
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/console"
 	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
@@ -56,6 +57,11 @@ type desk struct {
 	trail  *audit.Trail
 	doors  map[string]*policy.Door
 	words  []string // that no password may contain
+
+	console  *console.Console
+	letters  *letter.Writer
+	sites    *sites
+	language string // of letters, "" if none is configured
 	// invite mails an invitation, and reports whether it could; nil where
 	// none are mailed.
 	invite func(store.Account, string, time.Time) bool
@@ -63,7 +69,10 @@ type desk struct {
 
 // newDesk returns the desk of an app that has started.
 func newDesk(a *App, s *service) *desk {
-	d := &desk{people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name}}
+	d := &desk{
+		people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name},
+		console: s.console, letters: s.letters, sites: &a.sites, language: a.Language,
+	}
 	if s.letters.Mails() && *a.Mail.Invitations {
 		d.invite = func(made store.Account, token string, expires time.Time) bool {
 			origin, ok := a.sites.forPassword(made.Attributes.Role)
@@ -102,7 +111,8 @@ func runningDesk() (*desk, error) {
 	return newDesk(app, s), nil
 }
 
-// act is one administrative act: what it returns is sent as JSON.
+// act is one administrative act: what it returns is sent as JSON, unless it is
+// a stream.
 type act func(d *desk, r *http.Request) (any, error)
 
 // acts are the administrative acts by path and method.
@@ -117,6 +127,8 @@ var acts = map[string]map[string]act{
 	"/auth-gateway/users/{who}/sessions":            {http.MethodGet: (*desk).listSessions, http.MethodDelete: (*desk).endSessions},
 	"/auth-gateway/sessions/{id}":                   {http.MethodDelete: (*desk).endSession},
 	"/auth-gateway/explain":                         {http.MethodGet: (*desk).explain},
+	"/auth-gateway/reports/second-factor":           {http.MethodGet: (*desk).reportSecondFactors},
+	"/auth-gateway/reports/second-factor/mail":      {http.MethodPost: (*desk).mailSecondFactors},
 }
 
 // actRoutes are the routes of all acts, done at the desk that find returns.
@@ -149,6 +161,9 @@ func actHandler(find func() (*desk, error), byMethod map[string]act) caddy.Admin
 		result, err := do(d, r)
 		if err != nil {
 			return apiError(err)
+		}
+		if parts, ok := result.(stream); ok {
+			return parts.answer(w)
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")

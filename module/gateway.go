@@ -201,8 +201,13 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
 	}
 	visit := g.visit(r, a)
-	if a.path == answer.Account || strings.HasPrefix(a.path, answer.Account+"/") {
+	below := func(address string) bool { return a.path == address || strings.HasPrefix(a.path, address+"/") }
+	switch {
+	case below(answer.Account):
 		s.profile.ServeHTTP(w, r, a.path, visit)
+		return nil
+	case below(answer.Admin):
+		s.console.ServeHTTP(w, r, a.path, visit)
 		return nil
 	}
 	s.conversation.ServeHTTP(w, r, a.path, visit, signin.Site{Door: g.rules.door, Ranged: g.rules.ranged})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/console"
 	"github.com/auth-gateway/caddy-auth-gateway/module/deliver"
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
@@ -27,6 +28,7 @@ type service struct {
 	trail        *audit.Trail
 	conversation *signin.Conversation
 	profile      *profile.Pages
+	console      *console.Console
 	programs     *program.Access
 	letters      *letter.Writer
 	providers    []*sso.Provider
@@ -98,6 +100,17 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Doors:     a.doors,
 		Labels:    labels(providers),
 		FormToken: s.conversation.FormToken,
+	})
+	s.console = console.New(console.Config{
+		Store:     a.engine.store,
+		Ring:      ring,
+		People:    s.people,
+		Sessions:  keeper,
+		Trail:     s.trail,
+		Answers:   a.answers,
+		Doors:     a.doors,
+		FormToken: s.conversation.FormToken,
+		Clock:     time.Now,
 	})
 	s.programs, err = program.New(program.Config{
 		Ring:     ring,

@@ -37,10 +37,20 @@ func (s *sites) add(origins []string, door *policy.Door) error {
 
 // forPassword returns a site where people of that role sign in with a password.
 func (s *sites) forPassword(role identity.Role) (policy.Origin, bool) {
+	return s.find(func(door *policy.Door) bool { return door.Admits(role) && door.Password() })
+}
+
+// forRole returns a site where people of that role sign in.
+func (s *sites) forRole(role identity.Role) (policy.Origin, bool) {
+	return s.find(func(door *policy.Door) bool { return door.Admits(role) })
+}
+
+// find returns the first site whose door will do.
+func (s *sites) find(will func(*policy.Door) bool) (policy.Origin, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, site := range s.known {
-		if site.door.Admits(role) && site.door.Password() {
+		if will(site.door) {
 			return site.origin, true
 		}
 	}

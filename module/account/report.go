@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
@@ -77,6 +78,39 @@ func ReportRoles(names ...string) ([]identity.Role, error) {
 		return -1
 	})
 	return roles, nil
+}
+
+// RoleNames are the names of roles in one line, with ", " between them.
+func RoleNames(roles []identity.Role) string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = string(role)
+	}
+	return strings.Join(names, ", ")
+}
+
+// ReportTitle says what the report on second factors is about, for the audit
+// trail.
+func ReportTitle(roles []identity.Role) string { return "second factors of " + RoleNames(roles) }
+
+// ActiveAdministrators returns all administrators who are not suspended.
+func (p *People) ActiveAdministrators(ctx context.Context) ([]store.Account, error) {
+	var active []store.Account
+	for after := ""; ; {
+		page, err := p.reportPage(ctx, []identity.Role{identity.Admin}, after)
+		if err != nil {
+			return nil, fmt.Errorf("listing administrators: %w", err)
+		}
+		for _, a := range page {
+			after = a.Attributes.Email
+			if !a.Suspended {
+				active = append(active, a.Account)
+			}
+		}
+		if len(page) < reportPage {
+			return active, nil
+		}
+	}
 }
 
 // ReportSecondFactors hands every account with one of the roles to each, by

@@ -16,12 +16,17 @@ const (
 	SignOut  = Root + "/sign-out"
 	Reset    = Root + "/reset"
 	Account  = Root + "/account"
+	Admin    = Root + "/admin"
 	// Factors is where people manage their second factors.
 	Factors = Account + "/second-factor"
 	WhoAmI  = Root + "/whoami"
 	Logo    = Root + "/logo"
 	SSO     = Root + "/sso/"
 )
+
+// SecondFactorReport is where a mailed link to the report on second factors
+// leads.
+const SecondFactorReport = Admin + "/report/second-factor"
 
 // SignInFor is the address at which somebody signs in who is going there; ""
 // is nowhere in particular.

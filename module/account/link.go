@@ -109,7 +109,7 @@ func (p *People) SetPasswordByLink(ctx context.Context, token, password string, 
 		case err != nil:
 			return err
 		}
-		return p.savePassword(tx, a.ID, hash)
+		return p.savePassword(tx, a.ID, hash, nil)
 	})
 	switch {
 	case errors.Is(err, ErrLink), errors.Is(err, store.ErrNotFound):
@@ -136,7 +136,7 @@ func (p *People) SetPassword(ctx context.Context, accountID, password string, ru
 		return err
 	}
 	return p.change(ctx, accountID, "setting the password of", then, func(tx store.Tx, a store.Account) error {
-		return p.savePassword(tx, a.ID, hash)
+		return p.savePassword(tx, a.ID, hash, nil)
 	})
 }
 
@@ -151,7 +151,8 @@ func (p *People) hashNew(ctx context.Context, password string, from From) (strin
 	return p.hasher.make(password), nil
 }
 
-func (p *People) savePassword(tx store.Tx, accountID, hash string) error {
+// savePassword ends all sessions but the one to keep.
+func (p *People) savePassword(tx store.Tx, accountID, hash string, keepSession []byte) error {
 	now := p.clock()
 	if err := tx.SavePassword(store.Password{AccountID: accountID, Hash: hash, SetAt: now}); err != nil {
 		return err
@@ -159,5 +160,5 @@ func (p *People) savePassword(tx store.Tx, accountID, hash string) error {
 	if err := lift(tx, passwords, accountID, now); err != nil {
 		return err
 	}
-	return tx.MoveEpoch(accountID, nil, now)
+	return tx.MoveEpoch(accountID, keepSession, now)
 }

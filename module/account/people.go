@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/mail"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -41,11 +42,13 @@ type NewAccount struct {
 // Person is an account with what hangs on it. It holds no secrets.
 type Person struct {
 	store.Account
-	HasPassword   bool
-	Factors       []store.Factor // without their secrets
-	RecoveryCodes int            // left
-	SSOLinks      []store.SSOLink
-	Sessions      []store.Session
+	HasPassword    bool
+	PasswordSetAt  time.Time
+	Factors        []store.Factor // without their secrets
+	RecoveryCodes  int            // left
+	SSOLinks       []store.SSOLink
+	Sessions       []store.Session
+	TrustedDevices []store.TrustedDevice
 	// PasswordHeld and PasscodeHeld say how long strangers' guesses have to
 	// wait, nil when they do not.
 	PasswordHeld, PasscodeHeld *Held
@@ -143,40 +146,48 @@ func (p *People) List(ctx context.Context, afterEmail string, limit int) (accoun
 // Show returns an account with what hangs on it.
 func (p *People) Show(ctx context.Context, id string) (person Person, err error) {
 	err = p.store.View(ctx, func(tx store.Tx) error {
-		person = Person{}
-		if person.Account, err = tx.Account(id); err != nil {
-			return err
-		}
-		password, err := tx.Password(id)
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		person.HasPassword = password.Hash != ""
-		if person.Factors, err = tx.Factors(id); err != nil {
-			return err
-		}
-		for i := range person.Factors {
-			person.Factors[i].Secret = nil
-		}
-		if person.RecoveryCodes, err = tx.RecoveryCodesLeft(id); err != nil {
-			return err
-		}
-		if person.SSOLinks, err = tx.SSOLinks(id); err != nil {
-			return err
-		}
-		if person.Sessions, err = tx.Sessions(id); err != nil {
-			return err
-		}
-		if person.PasswordHeld, err = accountHeld(tx, passwords, id, p.clock()); err != nil {
-			return err
-		}
-		person.PasscodeHeld, err = accountHeld(tx, passcodes, id, p.clock())
+		person, err = p.person(tx, id)
 		return err
 	})
 	if err != nil {
 		return Person{}, fmt.Errorf("looking up account %s: %w", id, err)
 	}
 	return person, nil
+}
+
+func (p *People) person(tx store.Tx, id string) (person Person, err error) {
+	if person.Account, err = tx.Account(id); err != nil {
+		return Person{}, err
+	}
+	password, err := tx.Password(id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Person{}, err
+	}
+	person.HasPassword, person.PasswordSetAt = password.Hash != "", password.SetAt
+	if person.Factors, err = tx.Factors(id); err != nil {
+		return Person{}, err
+	}
+	for i := range person.Factors {
+		person.Factors[i].Secret = nil
+	}
+	if person.RecoveryCodes, err = tx.RecoveryCodesLeft(id); err != nil {
+		return Person{}, err
+	}
+	if person.SSOLinks, err = tx.SSOLinks(id); err != nil {
+		return Person{}, err
+	}
+	if person.Sessions, err = tx.Sessions(id); err != nil {
+		return Person{}, err
+	}
+	now := p.clock()
+	if person.TrustedDevices, err = tx.TrustedDevices(id, now); err != nil {
+		return Person{}, err
+	}
+	if person.PasswordHeld, err = accountHeld(tx, passwords, id, now); err != nil {
+		return Person{}, err
+	}
+	person.PasscodeHeld, err = accountHeld(tx, passcodes, id, now)
+	return person, err
 }
 
 // SetAttributes changes what is known of a person. edit may run more than once.

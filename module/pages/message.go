@@ -71,8 +71,8 @@ func (m *shownMessage) blames(id string) bool { return slices.Contains(m.blamed,
 // prepareMessage returns the message of the page, or nil.
 func (s *shown) prepareMessage() (*shownMessage, error) {
 	var message Message
-	passcode := "passcode" // id of the input that was used
-	f := s.second()
+	passcode := "passcode" // id of the input that was used, "" if it is not there
+	f := s.step()
 	minLength := 0
 	switch page := s.Page.(type) {
 	case SignIn:
@@ -82,8 +82,11 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 		switch {
 		case page.Recovery || page.Method == "":
 			passcode = "recovery-code"
-		case !f.typing():
+		case f.typing():
+		case message.Kind == WrongPasscode: // typed on a page from before
 			passcode = ""
+		default:
+			passcode = "recovery-code"
 		}
 	case Enroll:
 		message = page.Message

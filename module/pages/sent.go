@@ -6,72 +6,71 @@ import (
 	"time"
 )
 
-// second is what the pages of a second factor have in common.
-type second struct {
-	method string
+// step is what the pages have in common that ask for a passcode.
+type step struct {
+	method string // "app", "email" or "sms"; "": none
 	sent   Sent
 	kind   MessageKind
-	choice bool // of the person's own accord
+	choice bool // a wizard that the person started
 	others bool // there is another way
 }
 
-func (p Passcode) second() second {
-	// A recovery code is another way.
-	return second{p.Method, p.Sent, p.Message.Kind, false, true}
+func (p Passcode) step() step {
+	return step{p.Method, p.Sent.now(p.Method, p.Message), p.Message.Kind, false, true} // a recovery code is another way
 }
 
-func (p Enroll) second() second {
-	return second{p.method(), p.Sent, p.Message.Kind, p.ByChoice, len(p.Others) > 0}
+func (p Enroll) step() step {
+	method := cmp.Or(p.Method, "app")
+	return step{method, p.Sent.now(method, p.Message), p.Message.Kind, p.ByChoice, len(p.Others) > 0}
 }
 
-// second returns it for the page, or nothing for any other.
-func (s *shown) second() second {
-	if page, ok := s.Page.(interface{ second() second }); ok {
-		return page.second()
+// now is how far the passcode is that a page asks for: one that was guessed too
+// often is none any more.
+func (s Sent) now(method string, m Message) Sent {
+	if method != "email" && method != "sms" {
+		return Sent{}
 	}
-	return second{}
+	s.Once = s.Once && m.Kind != SentCodeOver
+	return s
 }
 
-// typing reports whether there is a passcode to type: an app always has one,
-// what is sent has to be sent and not to be used up.
-func (f second) typing() bool {
-	switch f.method {
-	case "":
-		return false
-	case "app":
-		return true
+// typing reports whether there is a passcode to type.
+func (f step) typing() bool { return f.method == "app" || f.sent.Once }
+
+// step returns it for the page, nothing for one that asks for no passcode.
+func (s *shown) step() step {
+	if page, ok := s.Page.(interface{ step() step }); ok {
+		return page.step()
 	}
-	return f.sent.Once && f.kind != SentCodeOver
+	return step{}
 }
-
-// Typing reports whether the page has a field for a passcode.
-func (s *shown) Typing() bool { return s.second().typing() }
-
-// method is what the wizard sets up.
-func (p Enroll) method() string { return cmp.Or(p.Method, "app") }
 
 // Method is what the page is about.
-func (s *shown) Method() string { return s.second().method }
+func (s *shown) Method() string { return s.step().method }
+
+// Sent is how far the passcode is.
+func (s *shown) Sent() Sent { return s.step().sent }
+
+// Typing reports whether the page has a field for a passcode.
+func (s *shown) Typing() bool { return s.step().typing() }
+
+// Stuck reports whether all that is left is to begin again.
+func (s *shown) Stuck() bool { return s.Sent().Enough && !s.Typing() }
 
 // Action is the address to which the page posts.
 func (s *shown) Action() string { return "/auth-gateway/" + s.Page.name() }
 
-// SentTo is the number that a page of the wizard has passcodes sent to.
-func (s *shown) SentTo() string {
+// Number is the one that the wizard sends passcodes to, or "".
+func (s *shown) Number() string {
 	if page, ok := s.Page.(Enroll); ok && page.Method == "sms" {
 		return page.Phone
 	}
 	return ""
 }
 
-// Stuck reports whether all that is left is to begin again.
-func (s *shown) Stuck() bool {
-	return s.Method() != "" && !s.Typing() && !s.SendAgain()
-}
-
 // Over is the link that ends it.
 func (s *shown) Over() (template.HTML, error) {
-	if s.second().choice {
+	if s.step().choice {
 		return s.T("cancel")
 	}
 	return s.T("start_over")
@@ -95,35 +94,23 @@ const (
 
 // Hint says what to type, or what is about to be sent, how and where to.
 func (s *shown) Hint() (template.HTML, error) {
-	f := s.second()
-	to := f.sent.To
-	if page, ok := s.Page.(Enroll); ok && f.method == "sms" && page.Phone != "" {
-		to = page.Phone
-	}
+	f := s.step()
 	key := s.Page.name() + ".hint." + f.method
 	switch {
-	case f.method == "app":
 	case !f.typing():
 		key += ".unsent"
 	case f.sent.Undelivered:
 		key += ".late"
 	}
+	to := cmp.Or(s.Number(), f.sent.To)
 	return s.T(key, "host", s.Host, "to", s.Whole(to), "one", s.Whole(phoneOne), "two", s.Whole(phoneTwo))
-}
-
-// SendAgain reports whether another passcode can be had.
-func (s *shown) SendAgain() bool {
-	f := s.second()
-	return f.method != "app" && !f.sent.Enough
 }
 
 // SendWait says how long until another passcode can be sent, or that none can
 // be; "" if one can be at once, or the message says so already.
 func (s *shown) SendWait() (template.HTML, error) {
-	f := s.second()
+	f := s.step()
 	switch {
-	case f.method == "app":
-		return "", nil
 	case f.sent.Enough && f.choice:
 		return s.T("sent.enough.choice")
 	case f.sent.Enough:

@@ -79,14 +79,14 @@ func titleKey(page Page) string {
 		switch {
 		case page.Method == "":
 			return "passcode.title.recovery"
-		case !page.second().typing():
+		case !page.step().typing():
 			return "passcode.title.send"
 		}
 	case Enroll:
 		if page.ByChoice {
-			return "enroll.title.choice." + page.method()
+			return "enroll.title.choice." + page.step().method
 		}
-		return "enroll.title." + page.method()
+		return "enroll.title." + page.step().method
 	case Error:
 		return "error." + string(page.Kind) + ".title"
 	}
@@ -213,10 +213,10 @@ func (s *shown) focus() string {
 		}
 	case Enroll:
 		switch {
-		case page.method() == "app": // there is something to read first
+		case page.step().method == "app": // there is something to read first
 		case s.Typing():
 			return "passcode"
-		case page.method() == "sms":
+		case page.step().method == "sms":
 			return "phone"
 		}
 	case SetPassword:

@@ -76,8 +76,12 @@ func (s *shown) Over() (template.HTML, error) {
 	return s.T("start_over")
 }
 
-// EnrollLead says what is being set up, and why.
+// EnrollLead says what is being set up, and why, until there is a passcode on its
+// way.
 func (s *shown) EnrollLead() (template.HTML, error) {
+	if s.Sent().Once || s.Stuck() {
+		return "", nil
+	}
 	key := "enroll.lead."
 	if s.Page.(Enroll).ByChoice {
 		key += "choice."

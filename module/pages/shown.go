@@ -34,7 +34,7 @@ func (p *Pages) prepare(v View, page Page) (*shown, error) {
 	}
 	s := &shown{View: v, Page: page, Lang: c.tag.String(), Style: p.style, catalogue: c}
 
-	title, err := s.say(titleKey(page), "host", v.Host)
+	title, err := s.say(s.titleKey(), "host", v.Host)
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +68,8 @@ func (p *Pages) prepare(v View, page Page) (*shown, error) {
 }
 
 // titleKey is the key of a page's heading.
-func titleKey(page Page) string {
-	switch page := page.(type) {
+func (s *shown) titleKey() string {
+	switch page := s.Page.(type) {
 	case SetPassword:
 		if page.Invitation {
 			return "set_password.title.invitation"
@@ -79,18 +79,20 @@ func titleKey(page Page) string {
 		switch {
 		case page.Method == "":
 			return "passcode.title.recovery"
-		case !page.step().typing():
+		case s.Stuck():
+			return "passcode.title.over"
+		case !s.Typing():
 			return "passcode.title.send"
 		}
 	case Enroll:
 		if page.ByChoice {
-			return "enroll.title.choice." + page.step().method
+			return "enroll.title.choice." + s.Method()
 		}
-		return "enroll.title." + page.step().method
+		return "enroll.title." + s.Method()
 	case Error:
 		return "error." + string(page.Kind) + ".title"
 	}
-	return page.name() + ".title"
+	return s.Page.name() + ".title"
 }
 
 // say returns a text. params alternate between a placeholder's name and its
@@ -213,13 +215,15 @@ func (s *shown) focus() string {
 		}
 	case Enroll:
 		switch {
-		case page.step().method == "app": // there is something to read first
+		case s.Method() == "app": // there is something to read first
 		case s.Typing():
 			return "passcode"
-		case page.step().method == "sms":
+		default:
 			return "phone"
 		}
-	case SetPassword:
+	case AccountName:
+		return "name"
+	case SetPassword, AccountPassword:
 		return "password"
 	}
 	return ""

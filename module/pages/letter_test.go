@@ -69,6 +69,9 @@ func TestLetters(t *testing.T) {
 							}
 						}
 					}
+					if to.Code != "" && (!strings.Contains(got.Text, "\n"+to.Code+"\n") || !strings.Contains(got.HTML, ">"+to.Code+"<") || !strings.Contains(got.Text, "10")) {
+						t.Errorf("the code does not stand alone, or for how long is not said: %s", got.Text)
+					}
 					if _, err := html.Parse(bytes.NewBufferString(got.HTML)); err != nil {
 						t.Error(err)
 					}

@@ -102,7 +102,12 @@ func (d *document) checkOutline(lang string) {
 			d.t.Errorf("%d <%s>, want one that says something", len(found), name)
 		}
 	}
-	if n := len(d.elements("h2", "h3", "script", "iframe", "object", "link", "base")); n > 0 {
+	for _, n := range d.elements("h2") {
+		if d.text(n) == "" {
+			d.t.Error("a heading says nothing")
+		}
+	}
+	if n := len(d.elements("h3", "script", "iframe", "object", "link", "base")); n > 0 {
 		d.t.Errorf("%d elements that no page has", n)
 	}
 	alerts, primary, focus := 0, 0, 0
@@ -153,7 +158,7 @@ func (d *document) checkPolicy(policy string) {
 // autocomplete is what password managers and one-time codes want.
 var autocomplete = map[string]string{
 	"email": "username", "recovery-code": "off",
-	"passcode": "one-time-code", "phone": "tel",
+	"passcode": "one-time-code", "name": "name", "phone": "tel",
 }
 
 func (d *document) checkForms() {
@@ -167,11 +172,11 @@ func (d *document) checkForms() {
 		}
 		names := map[string]bool{}
 		for n := range n.Descendants() {
-			if name := attr(n, "name"); name != "" {
+			if name := attr(n, "name"); name != "" && n.Data != "button" { // of buttons one is sent
 				if names[name] {
 					d.t.Errorf("field %q is there twice", name)
 				}
-				names[name] = n.Data != "button" // only the one that is pressed is sent
+				names[name] = true
 			}
 		}
 	}
@@ -208,7 +213,7 @@ func (d *document) checkForms() {
 		if attr(n, "type") == "password" && (has(n, "value") || has(n, "maxlength")) {
 			d.t.Errorf("input %q keeps or cuts off a password", id)
 		}
-		if attr(n, "spellcheck") != "false" || attr(n, "autocapitalize") != "none" {
+		if attr(n, "spellcheck") != "false" || attr(n, "autocapitalize") != "none" && id != "name" {
 			d.t.Errorf("input %q is spell-checked or capitalised", id)
 		}
 		described := attr(n, "aria-describedby")
@@ -254,6 +259,22 @@ func TestMessages(t *testing.T) {
 		{"empty field", SignIn{Password: true, Message: Message{Kind: FieldEmpty, Field: EmailField}}, "Enter your e-mail address.", "email", "email", "email"},
 		{"wrong passcode", Passcode{Method: "app", Message: Message{Kind: WrongPasscode}}, "That passcode is not right, or was used before. Wait for the next one and enter it.", "passcode", "passcode", "passcode"},
 		{"wrong recovery code", Passcode{Method: "app", Recovery: true, Message: Message{Kind: WrongPasscode}}, "That recovery code is not right, or was used before.", "recovery-code", "recovery-code", "recovery-code"},
+		{"wrong passcode that was sent", Passcode{Method: "email", Sent: Sent{Once: true}, Message: Message{Kind: WrongPasscode}}, "That passcode is not right, or was used before. Enter the one that was sent last.", "passcode", "passcode", "passcode"},
+		{"passcode for a page from before", Passcode{Method: "email", Message: Message{Kind: WrongPasscode}}, "That passcode is not right, or was used before. Enter the one that was sent last.", "", "", ""},
+		{"the only field there is", Passcode{Method: "sms", Message: Message{Kind: FieldEmpty, Field: PasscodeField}}, "Enter a recovery code.", "recovery-code", "recovery-code", "recovery-code"},
+		{"nothing but recovery codes", Passcode{Message: Message{Kind: FieldEmpty, Field: PasscodeField}}, "Enter a recovery code.", "recovery-code", "recovery-code", "recovery-code"},
+		{"guessed too often", Passcode{Method: "email", Sent: Sent{Once: true}, Message: Message{Kind: SentCodeOver}}, "There were too many wrong passcodes, so the one that was sent no longer works. Have another one sent.", "", "", ""},
+		{"guessed too often, the last one", Passcode{Method: "email", Sent: Sent{Once: true, Enough: true}, Message: Message{Kind: SentCodeOver}}, "There were too many wrong passcodes, so the one that was sent no longer works.", "", "", ""},
+		{"too early to send", Passcode{Method: "email", Sent: Sent{Once: true}, Message: Message{Kind: WaitToSend, Wait: 88001 * time.Millisecond}}, "It is too early to send another passcode. Please wait 89 seconds, then try again.", "", "", "passcode"},
+		{"much too early to send", Passcode{Method: "email", Sent: Sent{Once: true}, Message: Message{Kind: WaitToSend, Wait: 90 * time.Second}}, "It is too early to send another passcode. Please wait 2 minutes, then try again.", "", "", "passcode"},
+		{"not delivered, told of itself", Passcode{Method: "email", Sent: Sent{Once: true, Undelivered: true}}, "The passcode could not be delivered so far. We keep trying. You can also try another way.", "", "", "passcode"},
+		{"not delivered, and wrong", Passcode{Method: "email", Sent: Sent{Once: true, Undelivered: true}, Message: Message{Kind: WrongPasscode}}, "That passcode is not right, or was used before. Enter the one that was sent last.", "passcode", "passcode", "passcode"},
+		{"not delivered, and no other way", Enroll{Method: "email", Sent: Sent{Once: true}, Message: Message{Kind: NotDelivered}}, "The passcode could not be delivered so far. We keep trying.", "", "", "passcode"},
+		{"not an app's", Enroll{Sent: Sent{Once: true, Undelivered: true}}, "", "", "", ""},
+		{"no phone number", Enroll{Method: "sms", Phone: "x", Message: Message{Kind: NoPhone}}, "This is not a phone number, or the code of its country is missing.", "phone", "phone", "phone"},
+		{"phone number missing", Enroll{Method: "sms", Message: Message{Kind: FieldEmpty, Field: PhoneField}}, "Enter your phone number.", "phone", "phone", "phone"},
+		{"wizard, passcode missing", Enroll{Method: "sms", Sent: Sent{Once: true}, Message: Message{Kind: FieldEmpty, Field: PasscodeField}}, "Enter the passcode.", "passcode", "passcode", "passcode"},
+		{"wizard, passcode for a page from before", Enroll{Method: "sms", Message: Message{Kind: FieldEmpty, Field: PasscodeField}}, "Enter the passcode.", "", "", "phone"},
 		{"short password", SetPassword{MinLength: 15, Message: Message{Kind: PasswordTooShort}}, "This password is too short. It needs at least 15 characters.", "password", "password", "password"},
 		{"no message, buttons first", SignIn{Password: true, Buttons: []Button{{SSO: "okta"}}}, "", "", "", ""},
 		{"no message, name known", SignIn{Password: true, Email: "a@b.test"}, "", "", "", "password"},
@@ -285,6 +306,9 @@ func TestMessages(t *testing.T) {
 		}
 		if page, ok := test.page.(SignIn); ok && attr(d.ids["email"], "value") != page.Email {
 			t.Errorf("%s: the address is not kept", test.name)
+		}
+		if page, ok := test.page.(Enroll); ok && d.ids["phone"] != nil && attr(d.ids["phone"], "value") != page.Phone {
+			t.Errorf("%s: the number is not kept", test.name)
 		}
 	}
 }

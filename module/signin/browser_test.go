@@ -153,7 +153,9 @@ func (r *reply) as(want string) *reply {
 
 var tags = regexp.MustCompile(`(?s)<style.*?</style>|<svg.*?</svg>|<[^>]*>|\n\s*\n`)
 
-func text(body string) string { return html.UnescapeString(tags.ReplaceAllString(body, "")) }
+func text(body string) string {
+	return strings.ReplaceAll(html.UnescapeString(tags.ReplaceAllString(body, "")), "\u00a0", " ")
+}
 
 // says expects words on the page.
 func (r *reply) says(words string) *reply {

@@ -35,7 +35,12 @@ func (x *exchange) showEnrollment() {
 		x.noFlow(err)
 		return
 	}
-	x.writeEnrollment(found, shown(found, x.enrollable(found), query.Get("method")), "", statusOK, pages.Message{})
+	method := shown(found, x.enrollable(found), query.Get("method"))
+	if method == "" {
+		x.endedFlow()
+		return
+	}
+	x.writeEnrollment(found, method, "", statusOK, pages.Message{})
 }
 
 // byChoice reports whether the person of a flow sets up a factor that nothing
@@ -45,11 +50,6 @@ func (f *flow) byChoice() bool { return !f.demand.Missing(methodsOf(f.factors)) 
 // writeEnrollment shows the step for a method. phone is what was typed for one.
 func (x *exchange) writeEnrollment(found *flow, method store.Method, phone string, status int, message pages.Message) {
 	methods := x.enrollable(found)
-	if method == "" {
-		// What was on offer when the flow began is not any more.
-		x.endedFlow()
-		return
-	}
 	page := pages.Enroll{
 		Flow:      found.id,
 		Method:    string(method),
@@ -98,6 +98,11 @@ func (x *exchange) takeEnrollment() {
 		return
 	}
 	methods, named := x.enrollable(found), form.Get("method")
+	if len(methods) == 0 {
+		// What was on offer when the flow began is not any more.
+		x.endedFlow()
+		return
+	}
 	if named != "" && !slices.Contains(methods, store.Method(named)) {
 		x.noSuchMethod(named)
 		return

@@ -53,6 +53,10 @@ type site struct {
 	providers    map[string]*signin.Provider
 	paths        map[string]string // prefix to audience; "/" is the site's own
 	logs         *observer.ObservedLogs
+	core         zapcore.Core
+	ring         *secret.Ring
+	registry     *session.Registry
+	senders      *senders // nil: nothing can be sent
 
 	mu      sync.Mutex
 	now     time.Time
@@ -72,7 +76,7 @@ func newSite(t *testing.T, configured audiences, paths map[string]string, provid
 	s := &site{
 		T: t, logs: logs, now: time.Now().Truncate(time.Second), secrets: map[string]string{},
 		doors: map[string]*policy.Door{}, providers: map[string]*signin.Provider{}, paths: paths,
-		fault: func(string) error { return nil },
+		fault: func(string) error { return nil }, core: core,
 	}
 	if paths == nil {
 		s.paths = map[string]string{"/": "team"}
@@ -87,6 +91,25 @@ func newSite(t *testing.T, configured audiences, paths map[string]string, provid
 	})
 	ring, err := secret.NewRing(strings.Repeat("s", 32))
 	s.must(err)
+	s.ring = ring
+	s.registry = session.NewRegistry(s.store, s.Now)
+	for _, p := range providers {
+		s.providers[p.name] = p.start(s, log)
+	}
+	s.configure(configured, providers...)
+	t.Cleanup(func() {
+		s.breaks(nil)
+		s.noSecretIsLogged()
+		s.must(errors.Join(s.registry.Close(), opened.Close()))
+	})
+	return s
+}
+
+// configure puts another configuration into effect, as a reload does: whoever is
+// signed in, or half-way, stays so as far as the new one goes.
+func (s *site) configure(configured audiences, providers ...*provider) {
+	s.Helper()
+	s.doors = map[string]*policy.Door{}
 	lifetimes := map[string]session.Lifetimes{}
 	for name, a := range configured {
 		var assigned []policy.Provider
@@ -102,35 +125,26 @@ func newSite(t *testing.T, configured audiences, paths map[string]string, provid
 		s.doors[name] = door
 		lifetimes[name] = session.Lifetimes{Idle: door.IdleTimeout(), Absolute: door.SessionLifetime()}
 	}
-	for _, p := range providers {
-		s.providers[p.name] = p.start(s, log)
-	}
 	look, err := pages.New(pages.Brand{}, "")
 	s.must(err)
-	registry := session.NewRegistry(s.store, s.Now)
-	keeper, err := session.NewKeeper(registry, ring, lifetimes, s.Now)
+	keeper, err := session.NewKeeper(s.registry, s.ring, lifetimes, s.Now)
 	s.must(err)
 	s.people = account.New(account.Config{
-		Store: s.store, Ring: ring, Clock: s.Now,
+		Store: s.store, Ring: s.ring, Clock: s.Now,
 		Hasher: account.NewHasher(account.NewGate(4), account.Parameters{Memory: 64, Time: 1, Threads: 1}),
 	})
+	log := zap.New(s.core)
 	trail := audit.New(s.store, log.Named("audit"), s.Now)
 	s.must(trail.Close()) // what is added to a closed trail is written at once
 	answers := &answer.Answers{Pages: look, Log: log}
 	s.conversation = signin.New(signin.Config{
-		Store: s.store, Ring: ring, People: s.people, Sessions: keeper, Pages: look, Trail: trail,
-		Providers: s.providers, Doors: s.doors, Answers: answers, Clock: s.Now,
+		Store: s.store, Ring: s.ring, People: s.people, Sessions: keeper, Pages: look, Trail: trail,
+		Providers: s.providers, Doors: s.doors, Answers: answers, Clock: s.Now, Letters: s.letters(look),
 	})
 	s.profile = profile.New(profile.Config{
 		Store: s.store, Sessions: keeper, Pages: look, Answers: answers, Doors: s.doors,
 		FormToken: s.conversation.FormToken,
 	})
-	t.Cleanup(func() {
-		s.breaks(nil)
-		s.noSecretIsLogged()
-		s.must(errors.Join(registry.Close(), opened.Close()))
-	})
-	return s
 }
 
 // provider is an SSO config and the identity provider behind it.
@@ -277,6 +291,16 @@ func (s *site) add(email, password string) store.Account {
 	s.must(err)
 	s.hide(password, "password")
 	return made
+}
+
+// longRules are those of a password without a second factor.
+var longRules = account.Rules{Minimum: 15}
+
+func (s *site) find(email string) store.Account {
+	s.Helper()
+	found, err := s.people.Find(s.Context(), email)
+	s.must(err)
+	return found
 }
 
 // app is an authenticator app.

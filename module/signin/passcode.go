@@ -62,6 +62,7 @@ func (x *exchange) takePasscode() {
 	again := func(status int, message pages.Message) {
 		page := x.passcodePage(found, method)
 		page.Message = message
+		page.Trust = form.Get("trust_device") != ""
 		page.Recovery = account.LooksLikeRecoveryCode(form.Get("passcode"))
 		x.write(status, stepAddress(answer.Passcode, found, method), page)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -76,16 +77,43 @@ func (o *ownStore) call(method, uri string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	w := &answerWriter{header: make(http.Header)}
-	o.mux.ServeHTTP(w, r)
-	if w.err != nil {
-		var said caddy.APIError
-		if errors.As(w.err, &said) && said.Message != "" {
-			return adminError{status: said.HTTPStatus, message: said.Message}
-		}
-		return w.err
+	var answer bytes.Buffer
+	if err := o.serve(r, &answer); err != nil {
+		return err
 	}
-	return json.Unmarshal(w.body.Bytes(), out)
+	return json.Unmarshal(answer.Bytes(), out)
+}
+
+func (o *ownStore) stream(uri string, from func(io.Reader) error) error {
+	r, err := http.NewRequest(http.MethodGet, uri, nil)
+	if err != nil {
+		return err
+	}
+	reader, writer := io.Pipe()
+	served := make(chan error, 1)
+	go func() {
+		err := o.serve(r, writer)
+		writer.CloseWithError(err)
+		served <- err
+	}()
+	err = from(reader)
+	reader.Close() // nobody writes to what is not read any more
+	if refused := <-served; refused != nil {
+		return refused
+	}
+	return err
+}
+
+// serve does an act and writes the answer to body. What is refused is an error,
+// and has no answer.
+func (o *ownStore) serve(r *http.Request, body io.Writer) error {
+	w := &answerWriter{header: make(http.Header), body: body}
+	o.mux.ServeHTTP(w, r)
+	var said caddy.APIError
+	if errors.As(w.err, &said) && said.Message != "" {
+		return adminError{status: said.HTTPStatus, message: said.Message}
+	}
+	return w.err
 }
 
 func (o *ownStore) configuration() (configuration, error) { return o.config, nil }
@@ -95,10 +123,10 @@ func (o *ownStore) overNetwork() bool { return false }
 // close ends what openOwn began. The secret and the rows are kept by then.
 func (o *ownStore) close() error { return errors.Join(o.app.Stop(), o.app.Cleanup()) }
 
-// answerWriter keeps the answer to a request of this process.
+// answerWriter takes the answer to a request of this process.
 type answerWriter struct {
 	header http.Header
-	body   bytes.Buffer
+	body   io.Writer
 	err    error
 }
 

@@ -40,6 +40,9 @@ type actor interface {
 	// call does the act at an address of the admin endpoint. in is sent as
 	// JSON unless it is nil, the answer is read into out.
 	call(method, uri string, in, out any) error
+	// stream does an act that reads something of any length, and hands the
+	// answer to from.
+	stream(uri string, from func(io.Reader) error) error
 	// configuration returns what is known of the sites.
 	configuration() (configuration, error)
 	// overNetwork reports whether what is sent can be read on the way.
@@ -170,12 +173,8 @@ func (c running) call(method, uri string, in, out any) error {
 			return err
 		}
 	}
-	for began := time.Now(); ; time.Sleep(retryEvery) {
+	return patiently(func() error {
 		answer, err := c.ask(method, uri, body)
-		var refused adminError
-		if errors.As(err, &refused) && refused.status == http.StatusServiceUnavailable && time.Since(began) < retryFor {
-			continue // nothing was done
-		}
 		if err != nil {
 			return err
 		}
@@ -183,10 +182,49 @@ func (c running) call(method, uri string, in, out any) error {
 			return fmt.Errorf("what answers at %s is not Caddy's admin endpoint: %w", c.address, err)
 		}
 		return nil
+	})
+}
+
+func (c running) stream(uri string, from func(io.Reader) error) error {
+	var response *http.Response
+	err := patiently(func() (err error) {
+		response, err = c.open(http.MethodGet, uri, nil)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	return from(response.Body)
+}
+
+// patiently tries again for a while as long as Caddy says that it cannot yet.
+func patiently(try func() error) error {
+	for began := time.Now(); ; time.Sleep(retryEvery) {
+		err := try()
+		var refused adminError
+		if errors.As(err, &refused) && refused.status == http.StatusServiceUnavailable && time.Since(began) < retryFor {
+			continue // nothing was done
+		}
+		return err
 	}
 }
 
 func (c running) ask(method, uri string, body []byte) ([]byte, error) {
+	response, err := c.open(method, uri, body)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, maxConfig))
+	if err != nil {
+		return nil, fmt.Errorf("reading Caddy's answer: %w", err)
+	}
+	return answer, nil
+}
+
+// open returns an answer that is not an error. Its body is to be closed.
+func (c running) open(method, uri string, body []byte) (*http.Response, error) {
 	var reader io.Reader
 	if body != nil {
 		reader = bytes.NewReader(body)
@@ -195,12 +233,7 @@ func (c running) ask(method, uri string, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, readAdminError(err)
 	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxConfig))
-	if err != nil {
-		return nil, fmt.Errorf("reading Caddy's answer: %w", err)
-	}
-	return answer, nil
+	return response, nil
 }
 
 func (c running) configuration() (configuration, error) {

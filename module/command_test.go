@@ -36,7 +36,7 @@ func TestCommandRefuses(t *testing.T) {
 		args string
 		want string // in the error
 	}{
-		{"", "Use user, session, explain"},
+		{"", "Use user, session, report, explain"},
 		{"usr", "did you mean user?"},
 		{"user", "reset-second-factor"},
 		{"user ad", "did you mean add?"},
@@ -49,6 +49,13 @@ func TestCommandRefuses(t *testing.T) {
 		{"user remove ..", "neither an e-mail address nor the id"},
 		{"user list everyone", "does not belong there"},
 		{"session list", "usage:"},
+		{"report", "Use second-factor"},
+		{"report passwords", "there is no command"},
+		{"report second-factor everyone", "does not belong there"},
+		{"report second-factor --role boss", "use end-user, agent or admin"},
+		{"report second-factor --role admin --role=", "use end-user, agent or admin"},
+		{"report second-factor --csv --json", "leave out one of them"},
+		{"report second-factor --csv --mail", "leave out one of them"},
 		{"user list --adapter caddyfile", "name it with --config"},
 		{"user list --config /nonexistent/Caddyfile", "no such file"},
 		{"user list --address " + nowhere, "no Caddy answers at unix//nonexistent/admin.sock"},

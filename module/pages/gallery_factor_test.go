@@ -1,6 +1,12 @@
 package pages
 
-import "time"
+import (
+	"strings"
+	"time"
+)
+
+// longAddress leaves few places to break a line.
+var longAddress = strings.Repeat("alice", 12) + "@" + strings.Repeat("long.", 12) + "example.test"
 
 // passcodeGallery is the page that asks for a passcode, in the states that the
 // ways to get one bring with them.
@@ -53,6 +59,7 @@ func passcodeGallery() []sample {
 	add("recovery-unsent-wrong", Passcode{Method: "sms", Sent: Sent{To: number}, Recovery: true, Message: Message{Kind: WrongPasscode}})
 	// Typed on a page that is older than what it is about.
 	add("unsent-empty", Passcode{Method: "sms", Sent: Sent{To: number}, Message: Message{Kind: FieldEmpty, Field: PasscodeField}})
+	add("long", Passcode{Method: "email", Sent: Sent{To: longAddress, Once: true, Wait: time.Minute}, Others: []string{"app", "sms"}, TrustDevice: 365 * day})
 	return all
 }
 
@@ -110,6 +117,7 @@ func enrollGallery() []sample {
 	add("sms-undelivered", sms)
 	sms.Sent.Enough = true
 	add("sms-enough", sms)
+	add("email-long", Enroll{Method: "email", Sent: Sent{To: longAddress, Once: true, Wait: time.Minute}, Others: []string{"app", "sms"}, Step: 1, Steps: 2})
 	add("sms-choice", Enroll{Method: "sms", ByChoice: true, StartOver: "/auth-gateway/account"})
 	add("sms-choice-sent", Enroll{Method: "sms", Phone: number, Sent: Sent{To: number, Once: true}, ByChoice: true, StartOver: "/auth-gateway/account"})
 	return all

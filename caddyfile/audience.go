@@ -14,8 +14,8 @@ import (
 //		password         on | off
 //		password_change  on | off
 //		second_factor    off | optional | required
-//		passcode         app
-//		trust_device     off
+//		passcode         app | email | sms ...
+//		trust_device     off | <duration>
 //		roles            <role>...
 //		idle_timeout     <duration>
 //		session_lifetime <duration>
@@ -37,12 +37,11 @@ func (p *parser) audience(audience *policy.Audience) words {
 		"password":         oneValue("on | off", &audience.Password),
 		"password_change":  oneValue("on | off", &audience.PasswordChange),
 		"second_factor":    oneValue("off | optional | required", &audience.SecondFactor),
-		"passcode":         anyValues("app", &audience.Passcode),
+		"passcode":         anyValues("app | email | sms ...", &audience.Passcode),
 		"roles":            anyValues("<role>...", &audience.Roles),
 		"idle_timeout":     duration(&audience.IdleTimeout),
 		"session_lifetime": duration(&audience.SessionLifetime),
-
-		"trust_device": laterTrustDevice(),
-		"api_password": oneValue("on | off", &audience.APIPassword),
+		"trust_device":     durationOrOff(&audience.TrustDevice),
+		"api_password":     oneValue("on | off", &audience.APIPassword),
 	}
 }

@@ -26,6 +26,9 @@ func init() {
 //		mail smtp <host:port> {
 //			...
 //		}
+//		sms webhook <url> {
+//			...
+//		}
 //		brand {
 //			name   <text>
 //			logo   <file>
@@ -40,7 +43,7 @@ func init() {
 //	}
 //
 // and the words of later.go. <placeholder> is {env.NAME} or {file.PATH}. See
-// parser.mail, parser.sso and parser.audience for what they hold.
+// parser.mail, parser.sms, parser.sso and parser.audience for what they hold.
 func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
 	p := &parser{Dispenser: d, places: newPlaces()}
 	p.Next() // the name of the option
@@ -72,6 +75,7 @@ func (p *parser) globalWords(app *module.App) words {
 	known := words{
 		"store":    p.store(app),
 		"mail":     p.mail(app),
+		"sms":      p.sms(app),
 		"secret":   secret,
 		"language": oneValue("<tag>", &app.Language),
 		"brand": {block: true, read: func(caddyfile.Token, []caddyfile.Token) error {

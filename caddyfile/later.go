@@ -66,19 +66,6 @@ func laterDuration() word {
 	})
 }
 
-// trust_device off | <duration>
-func laterTrustDevice() word {
-	return word{min: 1, max: 1, usage: "off | <duration>", read: func(at caddyfile.Token, values []caddyfile.Token) error {
-		if values[0].Text == "off" {
-			return nil
-		}
-		if _, err := parseDuration(at, values[0]); err != nil {
-			return err
-		}
-		return later(at, "<duration>")
-	}}
-}
-
 // store postgres <dsn>
 func laterPostgres(at caddyfile.Token, values []caddyfile.Token) error {
 	if len(values) != 2 {
@@ -110,10 +97,6 @@ func checkDSN(dsn caddyfile.Token) error {
 // addLater adds the words of the global block. Syntax:
 //
 //	portal <url>
-//	sms webhook <url> {
-//		header <name> <value>
-//		body   <template>
-//	}
 //	organizations {
 //		<name> [<external id>]
 //	}
@@ -126,12 +109,6 @@ func (p *parser) addLater(known words) {
 			return errAt(values[0], "portal: %w", err)
 		}
 		return nil
-	})
-	known["sms"] = p.laterSender("webhook", "<url>", isURL, func() words {
-		return words{
-			"header": {min: 2, max: 2, usage: "<name> <value>", repeats: true},
-			"body":   checked("<template>", nil, ""),
-		}
 	})
 	known["organizations"] = word{block: true, read: func(at caddyfile.Token, _ []caddyfile.Token) error {
 		seen := make(map[string]bool)
@@ -147,23 +124,6 @@ func (p *parser) addLater(known words) {
 		}
 		return later(at)
 	}}
-}
-
-// laterSender is a sender of messages, of which there is one kind.
-func (p *parser) laterSender(kind, usage string, check func(string) bool, inner func() words) word {
-	return word{min: 2, max: 2, usage: kind + " " + usage, block: true,
-		read: func(at caddyfile.Token, values []caddyfile.Token) error {
-			if values[0].Text != kind {
-				return unknown(values[0], "kind of "+at.Text, []string{kind})
-			}
-			if target := values[1]; !module.HasPlaceholder(target.Text) && !check(target.Text) {
-				return errAt(target, "%s: %q is not %s", at.Text, target.Text, usage)
-			}
-			if err := p.block([]string{at.Text}, inner()); err != nil {
-				return err
-			}
-			return later(at)
-		}}
 }
 
 // laterEndpoints is the word endpoints of an SSO config. Syntax:

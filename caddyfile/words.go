@@ -149,6 +149,17 @@ func duration(to *caddy.Duration) word {
 	}}
 }
 
+// durationOrOff is a word with a length of time, or with off, which is none.
+func durationOrOff(to *caddy.Duration) word {
+	return word{min: 1, max: 1, usage: "off | <duration>", read: func(at caddyfile.Token, values []caddyfile.Token) (err error) {
+		*to = 0
+		if values[0].Text != "off" {
+			*to, err = parseDuration(at, values[0])
+		}
+		return err
+	}}
+}
+
 // parseDuration reads a length of time, which may be in days.
 func parseDuration(at, value caddyfile.Token) (caddy.Duration, error) {
 	length, err := caddy.ParseDuration(value.Text)

@@ -47,6 +47,10 @@ type App struct {
 	// Default: no mail is sent.
 	Mail *deliver.MailConfig `json:"mail,omitempty"`
 
+	// SMS is the service that sends text messages, with passcodes in them.
+	// Default: no text message is sent.
+	SMS *deliver.SMSConfig `json:"sms,omitempty"`
+
 	// Brand is how the pages show whose they are.
 	Brand pages.Brand `json:"brand,omitzero"`
 

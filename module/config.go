@@ -52,6 +52,9 @@ func (a *App) CheckSecrets() (wrong mistake.List) {
 		inner.Add("password", CheckSecret(a.Mail.Password))
 		wrong.Within("mail", inner)
 	}
+	if a.SMS != nil {
+		wrong.Within("sms", checkSMSSecrets(a.SMS))
+	}
 	for name, config := range sorted(a.SSO) {
 		if config != nil && config.ClientSecret != "" {
 			var inner mistake.List
@@ -93,6 +96,16 @@ func (a *App) resolve() (wrong mistake.List) {
 		one(&inner, "password", mistake.Whole, &a.Mail.Password)
 		wrong.Within("mail", inner)
 	}
+	if a.SMS != nil {
+		var inner mistake.List
+		one(&inner, "webhook", mistake.Whole, &a.SMS.Webhook)
+		for name, value := range sorted(a.SMS.Headers) {
+			one(&inner, "header "+name, mistake.Whole, &value)
+			a.SMS.Headers[name] = value
+		}
+		one(&inner, "body", mistake.Whole, &a.SMS.Body)
+		wrong.Within("sms", inner)
+	}
 
 	for name, config := range sorted(a.SSO) {
 		if config == nil {
@@ -120,6 +133,9 @@ func (a *App) Check() (wrong mistake.List) {
 	if a.Mail != nil {
 		wrong.Within("mail", a.Mail.Validate())
 	}
+	if a.SMS != nil {
+		wrong.Within("sms", a.SMS.Validate())
+	}
 
 	for name, config := range sorted(a.SSO) {
 		part := "sso " + name
@@ -139,6 +155,7 @@ func (a *App) Check() (wrong mistake.List) {
 		}
 		wrong.Within(part, audience.Validate())
 		wrong.Within(part, a.checkAssigned(audience))
+		wrong.Within(part, a.checkSenders(audience))
 	}
 	return wrong
 }
@@ -179,28 +196,18 @@ func (a *App) checkAssigned(audience *policy.Audience) (wrong mistake.List) {
 	return wrong
 }
 
-// Warnings reports what works, but hardly as it was meant.
-func (a *App) Warnings() (odd mistake.List) {
-	assigned := make(map[string]bool)
-	for _, audience := range a.Audiences {
-		for _, name := range audience.SSO {
-			assigned[name] = true
+// checkSenders reports methods of an audience that nothing could send a passcode
+// by.
+func (a *App) checkSenders(audience *policy.Audience) (wrong mistake.List) {
+	for i, method := range audience.Passcode {
+		switch {
+		case method == policy.EmailName && a.Mail == nil:
+			wrong.AddItemf("passcode", i, "email needs a mail server: add `mail smtp <host:port>` to the global block")
+		case method == policy.SMSName && a.SMS == nil:
+			wrong.AddItemf("passcode", i, "sms needs a service that sends text messages: add `sms webhook <url>` to the global block")
 		}
 	}
-	for name := range sorted(a.SSO) {
-		if !assigned[name] {
-			odd.Addf("sso "+name, "is assigned to no audience and therefore inactive: add `sso %s` to an audience", name)
-		}
-	}
-	for name, audience := range sorted(a.Audiences) {
-		target := a.SSO[audience.RedirectTo]
-		if target != nil && len(target.IPRanges) > 0 &&
-			audience.Password != policy.Off && audience.SecondFactor != policy.SecondFactorRequired {
-			odd.Addf("audience "+name, "redirects to %s, which has ip_ranges: everyone outside them meets the password form, "+
-				"without a required second factor; set `second_factor required` or `password off`", audience.RedirectTo)
-		}
-	}
-	return odd
+	return wrong
 }
 
 // setDefaults fills in what the configuration leaves out.
@@ -209,6 +216,9 @@ func (a *App) setDefaults() {
 		a.Audiences = map[string]*policy.Audience{ImpliedAudience: new(policy.Audience)}
 	}
 	for _, audience := range a.Audiences {
+		if len(audience.Passcode) == 0 {
+			audience.Passcode = a.methods()
+		}
 		audience.SetDefaults()
 	}
 	for _, config := range a.SSO {
@@ -217,6 +227,22 @@ func (a *App) setDefaults() {
 	if a.Mail != nil {
 		a.Mail.SetDefaults()
 	}
+	if a.SMS != nil {
+		a.SMS.SetDefaults()
+	}
+}
+
+// methods are the ways to obtain a passcode that there are: an authenticator
+// app always, the others where something sends them.
+func (a *App) methods() []string {
+	methods := []string{policy.AppName}
+	if a.Mail != nil {
+		methods = append(methods, policy.EmailName)
+	}
+	if a.SMS != nil {
+		methods = append(methods, policy.SMSName)
+	}
+	return methods
 }
 
 // checkName refuses what cannot be the name of an SSO config or audience.

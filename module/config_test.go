@@ -35,6 +35,7 @@ func TestConfigureRefuses(t *testing.T) {
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	sms := func(rest string) string { return `{"sms": {"webhook": "https://sms.example.com/"` + rest + `}}` }
 	okta := func(rest string) string {
 		return `{"sso": {"okta": {"issuer": "https://example.okta.com", "client_id": "x", "admit": ["any"]` + rest + `}}`
 	}
@@ -60,7 +61,27 @@ func TestConfigureRefuses(t *testing.T) {
 		"nobody could sign in":        {`{"audiences": {"team": {"password": "off"}}}`, "audience team: password: is off and no SSO config is assigned"},
 		"negative lifetime":           {`{"audiences": {"team": {"session_lifetime": -1}}}`, "audience team: session_lifetime: "},
 		"negative idle timeout":       {`{"audiences": {"team": {"idle_timeout": "-1h"}}}`, "audience team: idle_timeout: "},
-		"passcode by mail":            {`{"audiences": {"team": {"passcode": ["email"]}}}`, "audience team: passcode: email needs a sender"},
+		"unknown passcode":            {`{"audiences": {"team": {"passcode": ["app", "pigeon"]}}}`, `audience team: passcode: unknown method "pigeon"`},
+		"passcode by mail":            {`{"audiences": {"team": {"passcode": ["email"]}}}`, "audience team: passcode: email needs a mail server: add `mail smtp"},
+		"passcode by mail beside sms": {strings.TrimSuffix(sms(""), "}") + `, "audiences": {"team": {"passcode": ["sms", "email"]}}}`, "audience team: passcode: email needs a mail server"},
+		"passcode by text message":    {`{"audiences": {"team": {"password": "on", "passcode": ["app", "sms"]}}}`, "audience team: passcode: sms needs a service that sends text messages: add `sms webhook"},
+		"negative trust_device":       {`{"audiences": {"team": {"trust_device": -1}}}`, "audience team: trust_device: "},
+		"long trust_device":           {`{"audiences": {"team": {"trust_device": "401d"}}}`, "audience team: trust_device: 9624h is longer"},
+		"sms without webhook":         {`{"sms": {}}`, "sms: webhook: is required"},
+		"literal credentials":         {sms(`, "headers": {"X-Account": "a", "AUTHORIZATION": "Basic hunter2"}`), "sms: header AUTHORIZATION: must have its secret from a placeholder"},
+		"literal proxy credentials":   {sms(`, "headers": {"Proxy-Authorization": "hunter2"}`), "sms: header Proxy-Authorization: must have"},
+		"literal key":                 {sms(`, "headers": {"Ocp-Apim-Subscription-Key": "hunter2"}`), "sms: header Ocp-Apim-Subscription-Key: must have"},
+		"literal token":               {sms(`, "headers": {"X-Auth_Token": "hunter2"}`), "sms: header X-Auth_Token: must have"},
+		"literal password in webhook": {`{"sms": {"webhook": "https://a:hunter2@sms.example.com/"}}`, "sms: webhook: its password: must have"},
+		"password and placeholder":    {`{"sms": {"webhook": "https://{env.AUTH_GATEWAY_TEST}:hunter2@sms.example.com/"}}`, "sms: webhook: its password: must have"},
+		"literal key in webhook":      {`{"sms": {"webhook": "https://sms.example.com/?a=b&api%5Fkey=hunter2"}}`, "sms: webhook: api_key: must have"},
+		"literal secret in a form":    {sms(`, "body": "to={phone}&text={text}&Api_Secret=hunter2"`), "sms: body: Api_Secret: must have"},
+		"literal secret in JSON":      {sms(`, "body": "{\"m\": [{\"to\": \"{phone}\", \"text\": \"{text}\", \"accessToken\": \"hunter2\"}]}"`), "sms: body: accessToken: must have"},
+		"unset credentials":           {sms(`, "headers": {"Authorization": "Basic {env.AUTH_GATEWAY_TEST_EMPTY}"}`), "sms: header Authorization: {env.AUTH_GATEWAY_TEST_EMPTY} is empty"},
+		"unset part of the webhook":   {`{"sms": {"webhook": "https://sms.example.com/{env.AUTH_GATEWAY_TEST_EMPTY}"}}`, "sms: webhook: {env.AUTH_GATEWAY_TEST_EMPTY} is empty"},
+		"unset part of the body":      {sms(`, "body": "{phone}{code}{file./nowhere/at/all}"`), "sms: body: {file./nowhere/at/all} is empty"},
+		"webhook behind placeholder":  {`{"sms": {"webhook": "{env.AUTH_GATEWAY_TEST_ISSUER}"}}`, "sms: webhook: would send passcodes in the clear to idp.example.com"},
+		"body behind placeholder":     {sms(`, "body": "{env.AUTH_GATEWAY_TEST}"`), "sms: body: has neither {text} nor {code}"},
 		"driver":                      {`{"store": {"driver": "postgres"}}`, "store: postgres is not available yet"},
 		"unknown driver":              {`{"store": {"driver": "mysql"}}`, `store: unknown kind of database "mysql"`},
 		"language":                    {`{"language": "de"}`, `language: there are no pages in "de"`},
@@ -99,10 +120,16 @@ func TestConfigureResolvesAndFillsIn(t *testing.T) {
 	a, logs, err := configured(t, `{
 		"secrets": ["{file.`+file+`}"],
 		"store": {"path": "/data/{env.AUTH_GATEWAY_TEST_SECRET}.db"},
+		"mail": {"server": "{env.AUTH_GATEWAY_TEST_SECRET}.example.com:587", "from": "noreply@example.com"},
+		"sms": {
+			"webhook": "https://a:{env.AUTH_GATEWAY_TEST_SECRET}@sms.example.com/{file.`+file+`}",
+			"headers": {"Authorization": "Basic {env.AUTH_GATEWAY_TEST_SECRET}", "X-Account": "example"},
+			"body": "{phone}: {text}, {env.AUTH_GATEWAY_TEST_SECRET}"
+		},
 		"sso": {"okta": {"issuer": "https://example.okta.com", "client_id": "x", "admit": ["any"], "client_secret": "{env.AUTH_GATEWAY_TEST_SECRET}"}},
 		"audiences": {"team": {"sso": ["okta"], "session_lifetime": "2h"}}
 	}`)
-	if err != nil || len(logs) != 0 {
+	if err != nil || len(logs) != 1 { // the body is not JSON
 		t.Fatal(err, logs)
 	}
 	got, err := json.Marshal(a)
@@ -110,12 +137,48 @@ func TestConfigureResolvesAndFillsIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"store":{"path":"/data/hunter2.db"},"secrets":["from-a-file"],` +
+		`"mail":{"server":"hunter2.example.com:587","from":"noreply@example.com","tls":"starttls","invitations":true},` +
+		`"sms":{"webhook":"https://a:hunter2@sms.example.com/from-a-file",` +
+		`"headers":{"Authorization":"Basic hunter2","X-Account":"example"},"body":"{phone}: {text}, hunter2"},` +
 		`"sso":{"okta":{"issuer":"https://example.okta.com","client_id":"x","client_secret":"hunter2",` +
 		`"scopes":["openid","email","profile"],"mode":"pkce","admit":["any"],"max_role":"agent"}},` +
 		`"audiences":{"team":{"sign_in":"choose","sso":["okta"],"password":"on","password_change":"on",` +
-		`"second_factor":"optional","passcode":["app"],"api_password":"off","idle_timeout":7200000000000,"session_lifetime":7200000000000}}}`
+		`"second_factor":"optional","passcode":["app","email","sms"],"api_password":"off","idle_timeout":7200000000000,"session_lifetime":7200000000000}}}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestPasscodeDefaults: where an audience does not say how passcodes are
+// obtained, it is every way that has a sender, the authenticator app first; and
+// what it says stays.
+func TestPasscodeDefaults(t *testing.T) {
+	const (
+		mail = `"mail": {"server": "smtp.example.com:587", "from": "noreply@example.com"}`
+		sms  = `"sms": {"webhook": "https://sms.example.com/"}`
+	)
+	for name, test := range map[string]struct{ config, want string }{
+		"no sender":            {`{}`, "app"},
+		"mail":                 {`{` + mail + `}`, "app email"},
+		"sms":                  {`{` + sms + `}`, "app sms"},
+		"both":                 {`{` + mail + `, ` + sms + `}`, "app email sms"},
+		"said, of both":        {`{` + mail + `, ` + sms + `, "audiences": {"default": {"passcode": ["sms", "app"]}}}`, "sms app"},
+		"empty, of both":       {`{` + mail + `, ` + sms + `, "audiences": {"default": {"passcode": []}}}`, "app email sms"},
+		"second factor off":    {`{` + mail + `, "audiences": {"default": {"second_factor": "off"}}}`, "app email"},
+		"without the app, sms": {`{` + sms + `, "audiences": {"default": {"passcode": ["sms"]}}}`, "sms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, logs, err := configured(t, test.config)
+			if err != nil || len(logs) > 0 {
+				t.Fatal(err, logs)
+			}
+			if got := strings.Join(a.Audiences[ImpliedAudience].Passcode, " "); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+			if a.SMS != nil && a.SMS.Body == "" {
+				t.Error("the body has no default")
+			}
+		})
 	}
 }
 
@@ -137,6 +200,17 @@ func TestWarnings(t *testing.T) {
 		"password door outside a range": {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "sign_in": "redirect", "redirect_to": "okta"}}}`, "audience team: redirects to okta, which has ip_ranges"},
 		"with a second factor":          {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "sign_in": "redirect", "redirect_to": "okta", "second_factor": "required"}}}`, ""},
 		"without a password":            {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "sign_in": "redirect", "redirect_to": "okta", "password": "off"}}}`, ""},
+		"passcode that nobody sets up":  {`{"audiences": {"team": {"second_factor": "off", "passcode": ["app"]}}}`, "audience team: passcode: has no effect where second_factor is off"},
+		"trusted where some still ask":  {`{"audiences": {"team": {"second_factor": "off", "trust_device": "30d"}}}`, ""},
+		"programs, second factor":       {`{"audiences": {"team": {"second_factor": "required", "api_password": "on"}}}`, "audience team: api_password: lets nobody in"},
+		"programs, optional":            {`{"audiences": {"team": {"second_factor": "optional", "api_password": "on"}}}`, ""},
+		"password off, nothing else":    {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "password": "off", "second_factor": "off"}}}`, ""},
+		"password off and passcodes": {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "password": "off", "second_factor": "required", "passcode": ["app"], "trust_device": "30d", "api_password": "on"}}}`,
+			"audience team: password: is off, which leaves second_factor, passcode, trust_device, api_password without effect"},
+		"sms for nobody":         {`{"sms": {"webhook": "https://sms.example.com/"}, "audiences": {"team": {"passcode": ["app"]}}}`, "sms: is offered to nobody"},
+		"sms for some":           {`{"sms": {"webhook": "https://sms.example.com/"}, "audiences": {"team": {"passcode": ["app"]}, "customers": {}}}`, ""},
+		"sms body that is none":  {`{"sms": {"webhook": "https://sms.example.com/", "body": "to={phone}&text={text}"}}`, "sms: body: is sent as application/json and is none"},
+		"sms, and a secret code": {`{"sms": {"webhook": "https://sms.example.com/", "body": "{\"to\": \"{phone}\", \"token\": \"{code}\", \"password\": \"\"}"}}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, logs, err := configured(t, test.config)

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -22,9 +23,11 @@ func CheckSecret(text string) error {
 	if placeholderPattern.FindString(text) == text && text != "" {
 		return nil
 	}
-	return fmt.Errorf("must be one placeholder, {env.NAME} or {file.PATH}: " +
-		"a secret that is written out, which is also what {$NAME} leaves behind, can be read in the adapted configuration")
+	return errors.New("must be one placeholder, {env.NAME} or {file.PATH}: " + writtenOut)
 }
+
+// writtenOut is why a secret that is written out is refused.
+const writtenOut = "a secret that is written out, which is also what {$NAME} leaves behind, can be read in the adapted configuration"
 
 // resolve puts the values of its placeholders into text.
 func resolve(text string) (string, error) {

@@ -142,6 +142,9 @@ func (a *App) newLetters() (*letter.Writer, error) {
 		}
 		c.Mailer = mailer
 	}
+	if a.SMS != nil {
+		c.Texter = deliver.NewTexter(*a.SMS)
+	}
 	return letter.New(c), nil
 }
 

@@ -2,14 +2,10 @@ package deliver
 
 import (
 	"net"
-	"net/http"
 	"net/mail"
 	"net/netip"
-	"net/url"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
 )
@@ -90,58 +86,6 @@ func (c MailConfig) Validate() (wrong mistake.List) {
 		wrong.Addf("username", "is missing, and goes with the password")
 	case c.Password != "" && c.TLS == NoTLS && !isLoopback(host):
 		wrong.Addf("tls", "off would send the password in the clear to %s: use starttls or implicit", host)
-	}
-	return wrong
-}
-
-// SMSConfig is the service that sends text messages: an address that takes one
-// POST for each. Placeholders {env.NAME} and {file.PATH} are resolved when the
-// configuration is loaded.
-type SMSConfig struct {
-	// Webhook is the address that is posted to: https, or http on the same
-	// machine. Required.
-	Webhook string `json:"webhook,omitempty"`
-
-	// Headers are sent along: name to value. With the Content-Type
-	// application/x-www-form-urlencoded what stands for {phone}, {code} and
-	// {text} in the body is encoded for a form, otherwise as in a JSON string.
-	// Default: Content-Type application/json.
-	Headers map[string]string `json:"headers,omitempty"`
-
-	// Body is the body of the POST, with {phone}, {code} and {text} in it:
-	// the phone number as +491701234567, the bare passcode, and a sentence
-	// in the person's language that has the passcode in it.
-	// Default: {"to":"{phone}","text":"{text}"}.
-	Body string `json:"body,omitempty"`
-}
-
-// SetDefaults puts the default into every field that says nothing.
-func (c *SMSConfig) SetDefaults() {
-	if c.Body == "" {
-		c.Body = `{"to":"{phone}","text":"{text}"}`
-	}
-}
-
-// Validate reports what is wrong with c.
-func (c SMSConfig) Validate() (wrong mistake.List) {
-	switch u, err := url.Parse(c.Webhook); {
-	case c.Webhook == "":
-		wrong.Addf("webhook", "is required: the address that takes text messages")
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		wrong.Addf("webhook", "%q is not an address such as https://sms.example.com/send", c.Webhook)
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		wrong.Addf("webhook", "%q would send passcodes in the clear: use https", c.Webhook)
-	}
-	for name, value := range c.Headers {
-		if !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) || strings.EqualFold(name, "Host") || strings.EqualFold(name, "Content-Length") {
-			wrong.Addf("header", "%s cannot be sent", http.CanonicalHeaderKey(name))
-		}
-	}
-	if c.Body != "" && !strings.Contains(c.Body, "{code}") && !strings.Contains(c.Body, "{text}") {
-		wrong.Addf("body", "has neither {text} nor {code} in it, so no passcode would ever arrive")
-	}
-	if c.Body != "" && !strings.Contains(c.Body, "{phone}") {
-		wrong.Addf("body", "has no {phone} in it, so nobody knows whom it is for")
 	}
 	return wrong
 }

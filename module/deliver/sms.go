@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -23,13 +22,12 @@ type Text struct {
 // Texter posts text messages to a webhook.
 type Texter struct {
 	config SMSConfig
-	escape func(string) string
 	client *http.Client
 }
 
 // NewTexter returns the texter of a configuration that is valid and resolved.
 func NewTexter(c SMSConfig) *Texter {
-	t := &Texter{config: c, escape: escapeJSON, client: &http.Client{
+	return &Texter{config: c, client: &http.Client{
 		Timeout: sendTimeout,
 		// A redirect would carry the passcode, and whatever header lets us
 		// in, to somewhere else.
@@ -42,27 +40,16 @@ func NewTexter(c SMSConfig) *Texter {
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}}
-	for name, value := range c.Headers {
-		if kind, _, err := mime.ParseMediaType(value); err == nil && http.CanonicalHeaderKey(name) == "Content-Type" && kind == "application/x-www-form-urlencoded" {
-			t.escape = url.QueryEscape
-		}
-	}
-	return t
 }
 
 // Send posts text. An error that is not Permanent may be gone the next time.
 // No error holds what the service answered: it may repeat the passcode.
 func (t *Texter) Send(ctx context.Context, text Text) error {
-	body := strings.NewReplacer(
-		"{phone}", t.escape(text.Phone),
-		"{code}", t.escape(text.Code),
-		"{text}", t.escape(text.Text),
-	).Replace(t.config.Body)
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.config.Webhook, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.config.Webhook, strings.NewReader(t.config.fill(text)))
 	if err != nil {
 		return permanent(fmt.Errorf("posting a text message: %w", err))
 	}
-	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Type", jsonType)
 	for name, value := range t.config.Headers {
 		request.Header.Set(name, value)
 	}

@@ -39,10 +39,10 @@ func TestTextArrives(t *testing.T) {
 					t.Errorf("header: %v", r.Header)
 				}
 			}},
-		{"as a form", SMSConfig{Body: `To={phone}&Body={text}`, Headers: map[string]string{"content-type": "application/x-www-form-urlencoded; charset=utf-8"}},
+		{"as a form", SMSConfig{Body: `To={phone}&Body={text}&Digits={phone_digits}`, Headers: map[string]string{"content-type": "application/x-www-form-urlencoded; charset=utf-8"}},
 			func(t *testing.T, _ *http.Request, body string) {
 				got, err := url.ParseQuery(body)
-				if err != nil || got.Get("To") != text.Phone || got.Get("Body") != text.Text {
+				if err != nil || got.Get("To") != text.Phone || got.Get("Body") != text.Text || "+"+got.Get("Digits") != text.Phone {
 					t.Errorf("got %s: %v", body, err)
 				}
 			}},

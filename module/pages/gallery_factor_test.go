@@ -14,7 +14,7 @@ func passcodeGallery() []sample {
 	const (
 		day     = 24 * time.Hour
 		mail    = "a***@example.test"
-		number  = "+81 ** **** 5678"
+		number  = "+81 *** 78"
 		waiting = 24 * time.Second
 	)
 	var all []sample

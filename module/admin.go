@@ -65,6 +65,8 @@ type desk struct {
 	// invite mails an invitation, and reports whether it could; nil where
 	// none are mailed.
 	invite func(store.Account, string, time.Time) bool
+	// tell mails people what was done to their account, as far as it can.
+	tell func(store.Account, letter.Notice)
 }
 
 // newDesk returns the desk of an app that has started.
@@ -72,6 +74,12 @@ func newDesk(a *App, s *service) *desk {
 	d := &desk{
 		people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name},
 		console: s.console, letters: s.letters, sites: &a.sites, language: a.Language,
+	}
+	d.tell = func(of store.Account, n letter.Notice) {
+		if origin, ok := a.sites.forRole(of.Attributes.Role); ok {
+			n.Host, n.Language = origin.Host, a.Language
+			s.letters.Tell(of, n)
+		}
 	}
 	if s.letters.Mails() && *a.Mail.Invitations {
 		d.invite = func(made store.Account, token string, expires time.Time) bool {

@@ -17,6 +17,8 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
@@ -203,6 +205,11 @@ func (d *desk) setUser(r *http.Request) (any, error) {
 	}
 	d.trail.Announce(event)
 	after, err := d.people.Account(r.Context(), found.ID)
+	if err == nil && identity.EmailKey(after.Attributes.Email) != identity.EmailKey(found.Attributes.Email) {
+		notice := letter.Notice{Kind: pages.LetterAddressChanged}
+		d.tell(found, notice) // at the address before, whoever reads there
+		d.tell(after, notice)
+	}
 	return viewUser(after), err
 }
 
@@ -237,7 +244,14 @@ func (d *desk) unlockUser(r *http.Request) (any, error) {
 }
 
 func (d *desk) resetSecondFactor(r *http.Request) (any, error) {
-	return d.change(r, "user.reset-second-factor", d.people.ResetSecondFactor)
+	result, err := d.change(r, "user.reset-second-factor", d.people.ResetSecondFactor)
+	if err != nil {
+		return nil, err
+	}
+	if of, err := d.find(r); err == nil {
+		d.tell(of, letter.Notice{Kind: pages.LetterFactorRemoved})
+	}
+	return result, nil
 }
 
 func (d *desk) removeUser(r *http.Request) (any, error) {

@@ -191,6 +191,8 @@ func (p *People) person(tx store.Tx, id string) (person Person, err error) {
 }
 
 // SetAttributes changes what is known of a person. edit may run more than once.
+// With another e-mail address everything ends that rests on the one before:
+// links and passcodes mailed there, sessions, trusted browsers.
 func (p *People) SetAttributes(ctx context.Context, id string, edit func(*identity.Attributes) error, then Then) error {
 	return p.change(ctx, id, "changing", then, func(tx store.Tx, a store.Account) error {
 		attributes := a.Attributes
@@ -200,7 +202,10 @@ func (p *People) SetAttributes(ctx context.Context, id string, edit func(*identi
 		if err := checkAttributes(attributes); err != nil {
 			return err
 		}
-		return tx.SaveAttributes(id, attributes, p.clock())
+		if err := tx.SaveAttributes(id, attributes, p.clock()); err != nil || identity.EmailKey(attributes.Email) == identity.EmailKey(a.Attributes.Email) {
+			return err
+		}
+		return tx.MoveEpoch(id, nil, p.clock())
 	})
 }
 

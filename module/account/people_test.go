@@ -144,6 +144,34 @@ func TestSetAttributes(t *testing.T) {
 	}
 }
 
+// A link that went to an address that was wrong must not work once it is right.
+func TestAnotherAddressEndsWhatWasSentToTheOneBefore(t *testing.T) {
+	for name, tc := range map[string]struct {
+		edit func(*identity.Attributes)
+		want error
+	}{
+		"another address":       {func(a *identity.Attributes) { a.Email = "alice@right.test" }, ErrLink},
+		"the same, in capitals": {func(a *identity.Attributes) { a.Email = "Alice@example.test" }, nil},
+		"another name":          {func(a *identity.Attributes) { a.Name = "Alice" }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			alice := w.add("alice@example.test")
+			token, _, err := w.IssueLink(t.Context(), alice.ID, store.PurposeInvitation, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = w.SetAttributes(t.Context(), alice.ID, func(a *identity.Attributes) error { tc.edit(a); return nil }, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := w.LinkOwner(t.Context(), token, From{}); !errors.Is(err, tc.want) {
+				t.Errorf("the link: %v", err)
+			}
+		})
+	}
+}
+
 func TestKeepAdministrator(t *testing.T) {
 	w := newWorld(t)
 	admin := func(email string) store.Account {

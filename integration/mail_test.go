@@ -3,7 +3,6 @@
 package integration
 
 import (
-	"crypto/tls"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -166,19 +165,9 @@ func TestResetRequestsAreLimited(t *testing.T) {
 // New accounts are mailed their link, unless that is off.
 func TestInvitationByMail(t *testing.T) {
 	t.Parallel()
-	cert, key, _ := harness.Certificate(t, "localhost")
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := delivertest.New(t, delivertest.Options{Certificate: &pair, Username: "u", Password: "p/+ ü"})
-	g := harness.NewGate(t, `mail smtp `+strings.Replace(server.Address, "127.0.0.1", "localhost", 1)+` {
-		from gate@example.test
-		username u
-		password {env.SMTP_PASSWORD}
-	}`, "origin {$SITE}")
-	g.SetEnv("SMTP_PASSWORD", "p/+ ü")
-	g.SetEnv("SSL_CERT_FILE", cert)
+	server, words, trust := harness.StartMail(t)
+	g := harness.NewGate(t, words, "origin {$SITE}")
+	trust(g.Caddy)
 	g.Run()
 	if said := g.Must("user", "add", alice); !strings.Contains(said, "by mail") {
 		t.Errorf("the command says %s", said)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -116,6 +117,28 @@ func (g *Gate) AskedForPasscode(b *Client, email string) *Page {
 		g.t.Fatalf("no passcode asked: %v", page)
 	}
 	return page
+}
+
+// Step posts a step of a sign-in under way: its flow, then names and values of
+// further fields.
+func (c *Client) Step(step, flow string, pairs ...string) *Page {
+	c.t.Helper()
+	values := url.Values{"flow": {flow}}
+	for i := 0; i < len(pairs); i += 2 {
+		values.Set(pairs[i], pairs[i+1])
+	}
+	return c.Post("/auth-gateway/"+step, values)
+}
+
+// Begin signs in with a password as far as the next step, shows that, and
+// returns its flow.
+func (g *Gate) Begin(b *Client, email string) (flow string) {
+	g.t.Helper()
+	page := b.SignIn("/private?x=1", email, Password)
+	if page.FromApp() || page.URL.Query().Get("flow") == "" {
+		g.t.Fatalf("no second step: %v", page)
+	}
+	return page.URL.Query().Get("flow")
 }
 
 // CookieLine is the header line with a client's cookies.

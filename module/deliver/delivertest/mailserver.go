@@ -61,7 +61,7 @@ type Server struct {
 	fail    map[Phase]func() error
 	letters []Letter
 	tried   int
-	arrived chan struct{}
+	arrived chan struct{} // closed and replaced with each letter
 	ended   chan struct{}
 }
 
@@ -74,7 +74,7 @@ func New(t testing.TB, options Options) *Server {
 	}
 	s := &Server{
 		Address: ln.Addr().String(), options: options, fail: make(map[Phase]func() error),
-		arrived: make(chan struct{}, 1000), ended: make(chan struct{}),
+		arrived: make(chan struct{}), ended: make(chan struct{}),
 	}
 	server := smtp.NewServer(smtp.BackendFunc(s.session))
 	server.Domain = "mail.example.test"
@@ -151,9 +151,10 @@ func (s *Server) Next(t testing.TB, to string) Letter {
 				return letter
 			}
 		}
+		arrived := s.arrived
 		s.mu.Unlock()
 		select {
-		case <-s.arrived:
+		case <-arrived:
 		case <-limit:
 			t.Fatalf("no mail for %s has arrived", to)
 		}
@@ -258,8 +259,9 @@ func (s *session) Data(r io.Reader) error {
 	}
 	s.server.mu.Lock()
 	s.server.letters = append(s.server.letters, s.letter)
+	close(s.server.arrived)
+	s.server.arrived = make(chan struct{})
 	s.server.mu.Unlock()
-	s.server.arrived <- struct{}{}
 	return nil
 }
 

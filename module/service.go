@@ -93,13 +93,18 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Clock:     time.Now,
 	})
 	s.profile = profile.New(profile.Config{
-		Store:     a.engine.store,
+		People:    s.people,
 		Sessions:  keeper,
 		Pages:     a.answers.Pages,
 		Answers:   a.answers,
+		Trail:     s.trail,
+		Letters:   s.letters,
 		Doors:     a.doors,
 		Labels:    labels(providers),
+		Brand:     a.Brand.Name,
+		Clock:     time.Now,
 		FormToken: s.conversation.FormToken,
+		OwnForm:   s.conversation.OwnForm,
 	})
 	s.console = console.New(console.Config{
 		Store:     a.engine.store,

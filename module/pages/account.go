@@ -1,11 +1,20 @@
 package pages
 
-import "time"
+import (
+	"html/template"
+	"strings"
+	"time"
+)
 
-// Account shows a person their own account.
+// Account shows a person their own account. It posts flow and end (a session's
+// ID, or "others") to /auth-gateway/account/sessions, flow and forget (a
+// browser's ID) to /auth-gateway/account/devices.
 type Account struct {
 	Name  string // may be ""
 	Email string
+
+	// Rename links to AccountName.
+	Rename bool
 
 	// Role is "end-user", "agent" or "admin".
 	Role string
@@ -14,29 +23,146 @@ type Account struct {
 	// label; "" means with a password.
 	SSO string
 
-	// SignedInAt is shown in the location it carries.
+	// SignedInAt is shown in the location it carries, as are all times.
 	SignedInAt time.Time
 
-	// Factor is the method of the second factor: "app", "email", "sms", or
-	// "" for none.
-	Factor string
+	// PasswordSince is when the password was set; zero: there is none.
+	PasswordSince time.Time
 
-	// FactorSince is when it was set up.
-	FactorSince time.Time
+	// ChangePassword links to AccountPassword, and ManageFactors to
+	// AccountFactors.
+	ChangePassword, ManageFactors bool
 
-	// RecoveryCodes is how many are left; shown with a Factor.
+	// Factors are the second factors that are set up.
+	Factors []AccountFactor
+
+	// RecoveryCodes is how many are left; shown with Factors.
 	RecoveryCodes int
 
-	// Flow is the hidden field of the sign-out form; "" leaves it out.
+	// Devices are the browsers that are trusted, and Sessions those that are
+	// signed in, as many as are shown. MoreDevices and MoreSessions are how
+	// many are not.
+	Devices, Sessions         []AccountBrowser
+	MoreDevices, MoreSessions int
+
+	// Links are the providers through which the person can sign in.
+	Links []AccountLink
+
+	Notice Notice
+
+	// Flow is the hidden field of the forms; "" leaves it out.
 	Flow string
 
 	// Back is the link to the app. Default: /.
 	Back string
 }
 
-func (Account) name() string { return "account" }
+// AccountBrowser is a browser that is signed in or trusted.
+type AccountBrowser struct {
+	// ID is posted to be rid of it.
+	ID string
+
+	// Browser and System are what it is, in words: "Firefox", "Windows"; ""
+	// if that cannot be told. Given is what it says itself, shown where
+	// neither can.
+	Browser, System, Given string
+
+	// Address is the client's at sign-in; "" if nobody knows.
+	Address string
+
+	// Since is when it signed in or was trusted, Seen when it was used last.
+	Since, Seen time.Time
+
+	// This is the browser that asks.
+	This bool
+}
+
+// AccountLink is an SSO config through which somebody has signed in.
+type AccountLink struct {
+	Label       string
+	Since, Used time.Time
+}
+
+// AccountName changes the name. It posts name and flow to
+// /auth-gateway/account/name.
+type AccountName struct {
+	Name    string // as it is, or as it was typed
+	Flow    string
+	Message Message
+}
+
+// AccountPassword changes the password. It posts password and flow to
+// /auth-gateway/account/password.
+type AccountPassword struct {
+	// Email is the account, told to password managers, not posted.
+	Email string
+
+	// MinLength is the least number of characters.
+	MinLength int
+
+	Flow    string
+	Message Message
+}
+
+// Notice says that something was done, or why it was not.
+type Notice string
+
+// The notices.
+const (
+	NoNotice              Notice = ""
+	NoticeName            Notice = "name"             // the name is another
+	NoticePassword        Notice = "password"         // the password is another
+	NoticeSessionEnded    Notice = "session_ended"    // one session has ended
+	NoticeOthersEnded     Notice = "others_ended"     // all other sessions have
+	NoticeForgotten       Notice = "forgotten"        // a browser is trusted no more
+	NoticeFactorRemoved   Notice = "factor_removed"   // a second factor is gone
+	NoticeFactorPreferred Notice = "factor_preferred" // another one is asked first
+	NoticeFactorsKept     Notice = "factors_kept"     // a passcode is asked at every sign-in
+	NoticeGone            Notice = "gone"             // what was named is not there, or not any more
+	NoticeMeanwhile       Notice = "meanwhile"        // two changes at once: this one was not made
+	NoticeStillRequired   Notice = "still_required"   // the last second factor has to stay
+)
+
+// notice is a message that blames nothing.
+func (s *shown) notice(n Notice) (*shownMessage, error) {
+	if n == NoNotice {
+		return nil, nil
+	}
+	text, err := s.say("account.notice." + string(n))
+	return &shownMessage{Text: text, HTML: s.Breakable(text), Calm: true}, err
+}
+
+// Timed is a text with a time in it.
+func (s *shown) Timed(key string, t time.Time) (template.HTML, error) {
+	when, err := s.Time(t)
+	if err != nil {
+		return "", err
+	}
+	text, err := s.say(key, "time", when)
+	marked := `<time datetime="` + t.UTC().Format("2006-01-02T15:04Z") + `">` + template.HTMLEscapeString(when) + `</time>`
+	return template.HTML(strings.Replace(template.HTMLEscapeString(text), template.HTMLEscapeString(when), marked, 1)), err
+}
+
+// Named is what a browser is called.
+func (s *shown) Named(b AccountBrowser) (template.HTML, error) {
+	switch {
+	case b.Browser != "" && b.System != "":
+		return s.T("account.browser", "browser", b.Browser, "system", b.System)
+	case b.Browser != "" || b.System != "":
+		return s.Breakable(b.Browser + b.System), nil
+	case b.Given != "":
+		return s.Breakable(b.Given), nil
+	}
+	return s.T("account.browser_unknown")
+}
+
+func (Account) name() string         { return "account" }
+func (AccountName) name() string     { return "account_name" }
+func (AccountPassword) name() string { return "account_password" }
 
 // Interface guards.
 var (
 	_ Page = Account{}
+	_ Page = AccountName{}
+	_ Page = AccountPassword{}
 )

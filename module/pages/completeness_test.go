@@ -26,6 +26,8 @@ func TestGalleryHasEveryKind(t *testing.T) {
 			message = page.Message
 		case SetPassword:
 			message = page.Message
+		case AccountName:
+			message = page.Message
 		case Error:
 			seen["ErrorKind "+string(page.Kind)] = true
 			seen["WayKind "+string(page.Way.Kind)] = true

@@ -125,19 +125,6 @@ func gallery() []sample {
 	}
 	add("reset-sent", "", ResetSent{Email: "alice@example.test"})
 
-	at := time.Date(2026, 3, 2, 9, 5, 0, 0, time.UTC)
-	account := Account{
-		Name: "Alice Doe", Email: "alice@example.test", Role: "agent", SignedInAt: at,
-		Factor: "app", FactorSince: at.AddDate(0, -5, 3), RecoveryCodes: 9, Flow: "f", Back: "/reports",
-	}
-	add("account", "/auth-gateway/account", account)
-	for i, factor := range []string{"", "email", "sms"} {
-		page := account
-		page.Name, page.SSO, page.Factor, page.RecoveryCodes = "", "okta", factor, i
-		page.Role = []string{"end-user", "agent", "admin"}[i]
-		add("account-"+page.Role, "/auth-gateway/account", page)
-	}
-
 	for _, kind := range slices.Sorted(maps.Keys(errorKinds)) {
 		page := Error{Kind: kind, ErrorID: errorID, Detail: Detail{Email: "alice@example.test"}}
 		if kind.Status() == http.StatusBadGateway || kind == NoEmail {
@@ -162,7 +149,7 @@ func gallery() []sample {
 
 	all = append(all, passcodeGallery()...)
 	all = append(all, enrollGallery()...)
-	return append(all, longGallery(codes)...)
+	return slices.Concat(all, accountGallery(), longGallery(codes))
 }
 
 // longGallery has names that leave no place to break a line.
@@ -170,7 +157,7 @@ func longGallery(codes []string) []sample {
 	host := View{Host: "a-rather-long-name-for-one-site.department.subsidiary.example.co.jp:8443", Self: "/auth-gateway/sign-in"}
 	email := strings.Repeat("alice", 12) + "@" + strings.Repeat("long.", 12) + "example.test"
 	japanese := strings.Repeat("従業員福利厚生総合情報システム", 3)
-	return []sample{
+	return append([]sample{
 		{"long-sign-in", host, SignIn{Password: true, Reset: true, Email: email, Buttons: []Button{
 			{SSO: strings.Repeat("okta-", 12), Href: "/"}, {Label: strings.Repeat("Donaudampfschifffahrtsgesellschaft", 2), Href: "/"}, {Label: japanese, Href: "/"},
 		}}},
@@ -180,10 +167,9 @@ func longGallery(codes []string) []sample {
 		{"long-sign-out", host, SignOut{Email: email}},
 		{"long-signed-out", host, SignedOut{StillAt: strings.Repeat("okta-", 12)}},
 		{"long-set-password", host, SetPassword{Email: email, MinLength: 15, Invitation: true}},
-		{"long-account", host, Account{Name: strings.Repeat("Wolfeschlegel", 6), Email: email, Role: "admin", SSO: japanese}},
 		{"long-error", host, Error{Kind: NotAllowed, Detail: Detail{Email: email}, ErrorID: errorID}},
 		{"long-provider-error", host, Error{Kind: InvalidClient, Detail: Detail{SSO: japanese}, ErrorID: errorID}},
-	}
+	}, longAccountGallery(host, email, japanese)...)
 }
 
 // named is how a sample with that message is called.

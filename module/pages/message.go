@@ -24,10 +24,11 @@ const (
 	PasswordTooLong  MessageKind = "password_too_long"
 	PasswordCommon   MessageKind = "password_common"
 	PasswordOwnWords MessageKind = "password_own_words" // made of the person's name or address
-	SentCodeOver     MessageKind = "sent_code_over"     // the code that was sent was guessed too often: have another sent
+	SentCodeOver     MessageKind = "sent_code_over"     // the code that was sent was guessed too often, or its time is over: have another sent
 	WaitToSend       MessageKind = "wait_to_send"       // none is sent again for Wait, shown in seconds or minutes
 	NotDelivered     MessageKind = "not_delivered"      // the code could not be delivered so far
 	NoPhone          MessageKind = "no_phone"           // what was typed is no phone number
+	NameUnusable     MessageKind = "name_unusable"      // too long, or with what cannot be shown
 	FieldEmpty       MessageKind = "field_empty"        // Field
 	FieldTooLong     MessageKind = "field_too_long"     // Field
 )
@@ -97,6 +98,14 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 		message = page.Message
 	case SetPassword:
 		message, minLength = page.Message, page.MinLength
+	case AccountPassword:
+		message, minLength = page.Message, page.MinLength
+	case AccountName:
+		message = page.Message
+	case Account:
+		return s.notice(page.Notice)
+	case AccountFactors:
+		return s.notice(page.Notice)
 	}
 
 	if message.Kind == NoMessage && f.sent.Undelivered {
@@ -145,6 +154,8 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 	case PasswordTooShort, PasswordTooLong, PasswordCommon, PasswordOwnWords:
 		m.at = "password"
 		params = []any{"count", minLength}
+	case NameUnusable:
+		m.at = "name"
 	case FieldEmpty, FieldTooLong:
 		m.at = string(message.Field)
 		if message.Field == PasscodeField {

@@ -61,7 +61,8 @@ type View struct {
 }
 
 // Page is one of SignIn, Passcode, Enroll, RecoveryCodes, SignOut, SignedOut,
-// SetPassword, PasswordSet, ResetAsk, ResetSent, Account and Error, by value.
+// SetPassword, PasswordSet, ResetAsk, ResetSent, Account, AccountName,
+// AccountPassword, AccountFactors and Error, by value.
 type Page interface {
 	// name is the page's template and the first part of its texts' keys.
 	name() string
@@ -105,7 +106,8 @@ func New(brand Brand, language string) (*Pages, error) {
 	}
 	for _, page := range []Page{
 		SignIn{}, Passcode{}, Enroll{}, RecoveryCodes{}, SignOut{}, SignedOut{},
-		SetPassword{}, PasswordSet{}, ResetAsk{}, ResetSent{}, Account{}, Error{},
+		SetPassword{}, PasswordSet{}, ResetAsk{}, ResetSent{}, Error{},
+		Account{}, AccountName{}, AccountPassword{}, AccountFactors{},
 	} {
 		t, err := layout.Clone()
 		if err != nil {

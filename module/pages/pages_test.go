@@ -103,7 +103,16 @@ func TestHostileValues(t *testing.T) {
 		SetPassword{Token: evil, Email: evil},
 		PasswordSet{SignIn: "javascript:alert(1)"},
 		ResetAsk{SignIn: "javascript:alert(1)"},
-		Account{Name: evil, Email: evil, Role: "agent", SSO: evil, Flow: evil, Back: "javascript:alert(1)"},
+		Account{
+			Name: evil, Email: evil, Role: "agent", SSO: evil, Flow: evil, Back: "javascript:alert(1)",
+			Factors:  []AccountFactor{{Method: "sms", Where: evil}},
+			Devices:  []AccountBrowser{{ID: evil, Browser: evil, System: evil, Address: evil}},
+			Sessions: []AccountBrowser{{ID: evil, Given: evil, Address: evil}},
+			Links:    []AccountLink{{Label: evil}},
+		},
+		AccountName{Name: evil, Flow: evil},
+		AccountPassword{Email: evil, Flow: evil},
+		AccountFactors{Factors: []AccountFactor{{ID: evil, Method: "sms", Where: evil}}, Flow: evil},
 		Error{Kind: NotAllowed, Detail: Detail{SSO: evil, Email: evil}, ErrorID: evil, Way: Way{Flow: evil}},
 		Error{Kind: ProviderRefused, Detail: Detail{SSO: evil}, Way: Way{Href: "javascript:alert(1)"}},
 	} {

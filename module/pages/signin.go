@@ -147,6 +147,9 @@ type RecoveryCodes struct {
 	// Continue is the link on, a path of this site.
 	Continue string
 
+	// Account: Continue leads to the person's own page, not to the app.
+	Account bool
+
 	// Step of Steps is where the person is; Steps 0 shows neither.
 	Step, Steps int
 }

@@ -1,28 +1,51 @@
-// Package profile is a person's own page.
+// Package profile is a person's own page: what is known of them, where they
+// are signed in, and how they change how they sign in. It speaks HTTP, has
+// package account do what is done, and hands package pages what to show.
 package profile
 
 import (
 	"net/http"
+	"time"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
-	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
-// Config is what the page needs. Everything is required.
+// Addresses below answer.Account; answer.Factors is another.
+const (
+	nameAddress     = answer.Account + "/name"
+	passwordAddress = answer.Account + "/password"
+	sessionsAddress = answer.Account + "/sessions"
+	devicesAddress  = answer.Account + "/devices"
+	codesAddress    = answer.Account + "/recovery-codes"
+)
+
+// Config is what the page needs. Everything but Brand is required.
 type Config struct {
-	Store    store.Store
+	People   *account.People
 	Sessions *session.Keeper
 	Pages    *pages.Pages
 	Answers  *answer.Answers
-	Doors    map[string]*policy.Door // by the name of the audience
+	Trail    *audit.Trail
+	// Letters writes to people, as far as anything can be sent.
+	Letters *letter.Writer
+	Doors   map[string]*policy.Door // by the name of the audience
 	// Labels are what people call the SSO configs, by name.
 	Labels map[string]string
+	// Brand is the operator's name, which no password may contain; "" if
+	// there is none.
+	Brand string
+	Clock func() time.Time
 	// FormToken returns the hidden flow of forms that belong to no sign-in
-	// under way, see signin.Conversation.
+	// under way, and OwnForm whether one is that of the request's browser,
+	// see signin.Conversation.
 	FormToken func(http.ResponseWriter, *http.Request, policy.Visit) string
+	OwnForm   func(r *http.Request, visit policy.Visit, token string) bool
 }
 
 // Pages answers below answer.Account, on every site of a configuration.
@@ -31,62 +54,57 @@ type Pages struct{ Config }
 // New returns the page of a configuration.
 func New(c Config) *Pages { return &Pages{c} }
 
+// page is one of the addresses. GET shows and changes nothing, POST does.
+type page struct {
+	get, post func(*exchange)
+	// fresh: only for whom has signed in a moment ago; who has not does so
+	// again and returns to again.
+	fresh bool
+	again string
+}
+
+var addresses = map[string]page{
+	answer.Account:  {get: (*exchange).showAccount},
+	nameAddress:     {get: (*exchange).showName, post: (*exchange).takeName},
+	sessionsAddress: {post: (*exchange).endSession},
+	devicesAddress:  {post: (*exchange).forgetDevice},
+	passwordAddress: {get: (*exchange).showPassword, post: (*exchange).takePassword, fresh: true, again: passwordAddress},
+	answer.Factors:  {get: (*exchange).showFactors, post: (*exchange).takeFactors, fresh: true, again: answer.Factors},
+	codesAddress:    {post: (*exchange).makeRecoveryCodes, fresh: true, again: answer.Factors},
+}
+
 // ServeHTTP answers a request for the page. It opens only to a session that
 // the strictest of the person's audiences would let in.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request, path string, visit policy.Visit) {
-	if path != answer.Account {
-		p.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.NotFound})
+	x := &exchange{Pages: p, w: w, r: r, visit: visit, path: path}
+	address, ok := addresses[path]
+	if !ok {
+		x.refuse(answer.Refusal{Kind: pages.NotFound})
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		p.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.MethodNotAllowed})
+	act := address.get
+	if r.Method == http.MethodPost {
+		act = address.post
+	} else if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		act = nil
+	}
+	if act == nil {
+		w.Header().Set("Allow", address.allow())
+		x.refuse(answer.Refusal{Kind: pages.MethodNotAllowed})
 		return
 	}
-	live, err := p.Sessions.Find(r, visit.Secure)
-	if err != nil {
-		p.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
+	if !x.read() || !x.enter(address) {
 		return
 	}
-	if live == nil || policy.Strictest(p.Doors, live.Made()) != policy.Opens {
-		p.Answers.Challenge(w, r, visit, answer.Challenged{Original: answer.Account})
-		return
-	}
-	page, err := p.describe(r, live)
-	if err != nil {
-		p.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
-		return
-	}
-	page.Flow = p.FormToken(w, r, visit)
-	p.Pages.KeepLanguage(w, r, visit.Secure)
-	p.Pages.Write(w, http.StatusOK, pages.View{
-		Host:     visit.Host,
-		Language: p.Pages.Language(r),
-		Self:     r.URL.RequestURI(),
-	}, page)
+	act(x)
 }
 
-// describe gathers what the page shows.
-func (p *Pages) describe(r *http.Request, live *session.Live) (pages.Account, error) {
-	page := pages.Account{
-		Name:       live.Account.Attributes.Name,
-		Email:      live.Account.Attributes.Email,
-		Role:       string(live.Account.Attributes.Role),
-		SSO:        live.Session.SSO,
-		SignedInAt: live.Session.SignedInAt,
+func (p page) allow() string {
+	switch {
+	case p.get == nil:
+		return "POST"
+	case p.post == nil:
+		return "GET, HEAD"
 	}
-	if label := p.Labels[page.SSO]; label != "" {
-		page.SSO = label
-	}
-	err := p.Store.View(r.Context(), func(tx store.Tx) error {
-		factors, err := tx.Factors(live.Account.ID)
-		if err != nil || len(factors) == 0 {
-			return err
-		}
-		page.Factor = string(factors[0].Method)
-		page.FactorSince = factors[0].CreatedAt
-		page.RecoveryCodes, err = tx.RecoveryCodesLeft(live.Account.ID)
-		return err
-	})
-	return page, err
+	return "GET, HEAD, POST"
 }

@@ -142,8 +142,8 @@ func (s *site) configure(configured audiences, providers ...*provider) {
 		Providers: s.providers, Doors: s.doors, Answers: answers, Clock: s.Now, Letters: s.letters(look),
 	})
 	s.profile = profile.New(profile.Config{
-		Store: s.store, Sessions: keeper, Pages: look, Answers: answers, Doors: s.doors,
-		FormToken: s.conversation.FormToken,
+		People: s.people, Sessions: keeper, Pages: look, Answers: answers, Trail: trail, Doors: s.doors, Clock: s.Now,
+		FormToken: s.conversation.FormToken, OwnForm: s.conversation.OwnForm,
 	})
 }
 

@@ -1,0 +1,456 @@
+package profile_test
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/account"
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/deliver"
+	"github.com/auth-gateway/caddy-auth-gateway/module/deliver/delivertest"
+	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
+	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/profile"
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	origin   = "https://app.example.test"
+	password = "seven purple umbrellas"
+	another  = "twelve orange raincoats"
+	token    = "the-form-token"
+	firefox  = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:142.0) Gecko/20100101 Firefox/142.0"
+)
+
+// Addresses with nothing but a POST.
+const (
+	nameAddress     = answer.Account + "/name"
+	passwordAddress = answer.Account + "/password"
+	sessionsAddress = answer.Account + "/sessions"
+	devicesAddress  = answer.Account + "/devices"
+	codesAddress    = answer.Account + "/recovery-codes"
+)
+
+type audiences map[string]policy.Audience
+
+// desk is the page, with somebody in front of it.
+type desk struct {
+	*testing.T
+	pages    *profile.Pages
+	keeper   *session.Keeper
+	people   *account.People
+	registry *session.Registry
+	ring     *secret.Ring
+	store    store.Store
+	mail     *delivertest.Server // nil: none is sent
+	post     *deliver.Post
+
+	mu    sync.Mutex
+	now   time.Time
+	fault func(op string) error
+}
+
+// emptyStore is the file of a store in which nothing is yet. To copy it takes a
+// small part of the time that making one does.
+var emptyStore = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "empty-store")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "test.db")
+	st, err := store.OpenSQLite(context.Background(), path)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func newDesk(t *testing.T, configured audiences) *desk {
+	t.Helper()
+	d := &desk{T: t, now: time.Now().Truncate(time.Second)}
+	empty, err := emptyStore()
+	d.must(err)
+	path := filepath.Join(t.TempDir(), "test.db")
+	d.must(os.WriteFile(path, empty, 0o600))
+	opened, err := store.OpenSQLite(t.Context(), path)
+	d.must(err)
+	d.store = storetest.Failing(opened, func(op string) error {
+		d.mu.Lock()
+		fault := d.fault
+		d.mu.Unlock()
+		if fault == nil {
+			return nil
+		}
+		return fault(op)
+	})
+	d.ring, err = secret.NewRing(strings.Repeat("s", 32))
+	d.must(err)
+	d.registry = session.NewRegistry(d.store, d.Now)
+	t.Cleanup(func() {
+		d.breaks(nil)
+		d.must(errors.Join(d.registry.Close(), opened.Close()))
+	})
+	d.configure(configured)
+	return d
+}
+
+// mails has notices sent from now on, once it is configured again.
+func (d *desk) mails() {
+	d.Helper()
+	d.mail = delivertest.New(d.T, delivertest.Options{})
+	d.post = deliver.NewPost(zap.NewNop(), d.Now)
+	d.Cleanup(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		d.post.Close(ctx)
+	})
+}
+
+// configure puts another configuration into effect, as a reload does.
+func (d *desk) configure(configured audiences) {
+	d.Helper()
+	doors, lifetimes := map[string]*policy.Door{}, map[string]session.Lifetimes{}
+	for name, audience := range configured {
+		var assigned []policy.Provider
+		for _, name := range audience.SSO {
+			assigned = append(assigned, policy.Provider{Name: name, Button: name})
+		}
+		door, err := policy.NewDoor(name, audience, assigned)
+		d.must(err)
+		doors[name] = door
+		lifetimes[name] = session.Lifetimes{Idle: door.IdleTimeout(), Absolute: door.SessionLifetime()}
+	}
+	look, err := pages.New(pages.Brand{}, "")
+	d.must(err)
+	d.keeper, err = session.NewKeeper(d.registry, d.ring, lifetimes, d.Now)
+	d.must(err)
+	d.people = account.New(account.Config{
+		Store: d.store, Ring: d.ring, Clock: d.Now,
+		Hasher: account.NewHasher(account.NewGate(64), account.Parameters{Memory: 64, Time: 1, Threads: 1}),
+	})
+	trail := audit.New(d.store, zap.NewNop(), d.Now)
+	d.must(trail.Close()) // what is added to a closed trail is written at once
+	c := profile.Config{
+		People: d.people, Sessions: d.keeper, Pages: look, Trail: trail, Doors: doors, Clock: d.Now,
+		Answers:   &answer.Answers{Pages: look, Log: zap.NewNop()},
+		Labels:    map[string]string{"okta": "Our company"},
+		Brand:     "Parasol",
+		FormToken: func(http.ResponseWriter, *http.Request, policy.Visit) string { return token },
+		OwnForm:   func(_ *http.Request, _ policy.Visit, given string) bool { return given == token },
+	}
+	if d.mail != nil {
+		config := deliver.MailConfig{Server: d.mail.Address, From: "gateway@example.test", TLS: deliver.NoTLS}
+		config.SetDefaults()
+		mailer, err := deliver.NewMailer(config)
+		d.must(err)
+		c.Letters = letter.New(letter.Config{Mailer: mailer, Post: d.post, Pages: look, Clock: d.Now})
+	}
+	d.pages = profile.New(c)
+}
+
+func (d *desk) must(err error) {
+	d.Helper()
+	if err != nil {
+		d.Fatal(err)
+	}
+}
+
+// Now is the time that the test passes.
+func (d *desk) Now() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now
+}
+
+func (d *desk) pass(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.now = d.now.Add(by)
+}
+
+// breaks has the store fail.
+func (d *desk) breaks(fault func(op string) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault = fault
+}
+
+// change writes to the store behind the page's back.
+func (d *desk) change(fn func(tx store.Tx) error) {
+	d.Helper()
+	d.must(d.store.Update(context.Background(), fn))
+}
+
+// add makes an account with a password.
+func (d *desk) add(email string) store.Account {
+	d.Helper()
+	made, err := d.people.Create(d.Context(), account.NewAccount{Email: email, Name: "<Somebody>", Password: password}, nil)
+	d.must(err)
+	return made
+}
+
+// has gives an account a second factor, with ten recovery codes.
+func (d *desk) has(a store.Account, method store.Method, required bool) (id string) {
+	d.Helper()
+	id = store.NewID()
+	d.change(func(tx store.Tx) error {
+		factors, err := tx.Factors(a.ID)
+		if err != nil {
+			return err
+		}
+		f := store.Factor{ID: id, AccountID: a.ID, Method: method, Required: required, Preferred: len(factors) == 0, CreatedAt: d.Now()}
+		if method == store.MethodSMS {
+			f.Address = "+491701234567"
+		}
+		codes := [][]byte{{1}, {2}, {3}, {4}, {5}, {6}, {7}, {8}, {9}}
+		return errors.Join(tx.CreateFactor(f), tx.ReplaceRecoveryCodes(a.ID, codes, d.Now()))
+	})
+	return id
+}
+
+// trusts gives an account a trusted browser.
+func (d *desk) trusts(a store.Account) (id string) {
+	d.Helper()
+	_, raw := secret.NewToken()
+	d.change(func(tx store.Tx) error {
+		return tx.TrustDevice(store.TrustedDevice{
+			ID: raw, AccountID: a.ID, Method: store.MethodApp, Address: "203.0.113.8", Browser: firefox,
+			CreatedAt: d.Now(), UsedAt: d.Now(), ExpiresAt: d.Now().Add(24 * time.Hour),
+		})
+	})
+	return hex.EncodeToString(raw)
+}
+
+// links lets somebody in through a provider.
+func (d *desk) links(a store.Account, sso string) {
+	d.Helper()
+	d.change(func(tx store.Tx) error {
+		return tx.SaveSSOLink(store.SSOLink{Issuer: "https://" + sso + ".example.test", Subject: a.ID, AccountID: a.ID, SSO: sso, CreatedAt: d.Now(), UsedAt: d.Now()})
+	})
+}
+
+func (d *desk) person(a store.Account) account.Person {
+	d.Helper()
+	person, err := d.people.Show(d.Context(), a.ID)
+	d.must(err)
+	return person
+}
+
+// state is all that there is of some accounts, to be compared.
+func (d *desk) state(accounts ...store.Account) (state string) {
+	d.Helper()
+	for _, a := range accounts {
+		person := d.person(a)
+		d.must(d.store.View(d.Context(), func(tx store.Tx) error {
+			hash, err := tx.Password(a.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				err = nil
+			}
+			for i := range person.Sessions {
+				person.Sessions[i].SeenAt = time.Time{}
+			}
+			state += fmt.Sprintf("%+v %s\n", person, hash.Hash)
+			return err
+		}))
+	}
+	return state
+}
+
+// audited expects the newest audit row, "action outcome: detail".
+func (d *desk) audited(a store.Account, want string) {
+	d.Helper()
+	var events []store.Event
+	d.must(d.store.View(d.Context(), func(tx store.Tx) (err error) {
+		events, err = tx.Events("", 1)
+		return err
+	}))
+	if len(events) == 0 {
+		d.Fatalf("nothing is audited, want %s", want)
+	}
+	e := events[0]
+	if got := e.Action + " " + e.Outcome + ": " + e.Detail; got != want || e.AccountID != a.ID || e.Address != "192.0.2.7" || e.How != "account page" || e.Actor != "" {
+		d.Errorf("audited %q %+v, want %q", got, e, want)
+	}
+}
+
+// how somebody signed in.
+type how struct {
+	sso          string
+	secondFactor bool // a passcode was given
+	trusted      bool // at an earlier sign-in
+	audience     string
+}
+
+// browser is one that somebody is signed in with.
+type browser struct {
+	*desk
+	cookie *http.Cookie
+	id     string // of its session, as forms have it
+	header http.Header
+}
+
+func (d *desk) signIn(a store.Account, h how) *browser {
+	d.Helper()
+	if h.audience == "" {
+		h.audience = "team"
+	}
+	var text string
+	d.change(func(tx store.Tx) error {
+		now, err := tx.Account(a.ID)
+		if err != nil {
+			return err
+		}
+		b := session.Beginning{
+			AccountID: a.ID, Epoch: now.Epoch, SSO: h.sso, Audience: h.audience, SignedInAt: d.Now(), Address: "203.0.113.7", Browser: firefox,
+		}
+		if h.secondFactor {
+			b.SecondFactor = session.GivenFactor{How: store.MethodApp, At: d.Now(), Trusted: h.trusted}
+		}
+		text, err = d.keeper.Begin(tx, b)
+		return err
+	})
+	w := httptest.NewRecorder()
+	d.must(d.keeper.SetCookie(w, text, h.audience, true))
+	return &browser{desk: d, cookie: w.Result().Cookies()[0], id: hex.EncodeToString(secret.TokenID(text)), header: http.Header{"Accept": {"text/html"}, "Accept-Language": {"en"}}}
+}
+
+// reply is an answer.
+type reply struct {
+	*testing.T
+	status         int
+	location, body string
+	header         http.Header
+}
+
+func (b *browser) get(target string) *reply {
+	b.Helper()
+	return b.send("GET", target, nil, "")
+}
+
+// post sends a form from the site itself, names and values in turn.
+func (b *browser) post(target string, pairs ...string) *reply {
+	b.Helper()
+	form := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	return b.send("POST", target, http.Header{"Origin": {origin}}, form.Encode())
+}
+
+func (b *browser) send(method, target string, header http.Header, body string) *reply {
+	b.Helper()
+	r := httptest.NewRequestWithContext(b.Context(), method, origin+target, strings.NewReader(body))
+	if method == "POST" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, h := range []http.Header{b.header, header} {
+		for name, values := range h {
+			r.Header[name] = values
+		}
+	}
+	if b.cookie != nil {
+		r.AddCookie(b.cookie)
+	}
+	w := httptest.NewRecorder()
+	b.pages.ServeHTTP(w, r, r.URL.Path, policy.Visit{
+		Origin: origin, Host: "app.example.test", Secure: true, Client: netip.MustParseAddr("192.0.2.7"), Asked: target,
+	})
+	if w.Header().Get("Cache-Control") != "no-store" {
+		b.Errorf("%s %s may be kept: %v", method, target, w.Header())
+	}
+	return &reply{b.T, w.Code, w.Header().Get("Location"), w.Body.String(), w.Header()}
+}
+
+// as expects the status and where it leads, "303 /".
+func (r *reply) as(want string) *reply {
+	r.Helper()
+	got := fmt.Sprint(r.status)
+	if r.location != "" {
+		got += " " + r.location
+	}
+	if got != want {
+		r.Fatalf("answered %s, want %s\n%s", got, want, text(r.body))
+	}
+	return r
+}
+
+// says expects words on the page, and not expects none of them.
+func (r *reply) says(words ...string) *reply {
+	r.Helper()
+	for _, word := range words {
+		if !strings.Contains(text(r.body), word) {
+			r.Errorf("the page does not say %q:\n%s", word, text(r.body))
+		}
+	}
+	return r
+}
+
+func (r *reply) not(words ...string) *reply {
+	r.Helper()
+	for _, word := range words {
+		if strings.Contains(text(r.body), word) {
+			r.Errorf("the page says %q:\n%s", word, text(r.body))
+		}
+	}
+	return r
+}
+
+// has expects something in the markup.
+func (r *reply) has(markup ...string) *reply {
+	r.Helper()
+	for _, part := range markup {
+		if !strings.Contains(r.body, part) {
+			r.Errorf("the page does not have %s:\n%s", part, r.body[max(0, strings.Index(r.body, "<main>")):])
+		}
+	}
+	return r
+}
+
+// lacks is the contrary.
+func (r *reply) lacks(markup ...string) *reply {
+	r.Helper()
+	for _, part := range markup {
+		if strings.Contains(r.body, part) {
+			r.Errorf("the page has %s:\n%s", part, r.body[max(0, strings.Index(r.body, "<main>")):])
+		}
+	}
+	return r
+}
+
+var tags = regexp.MustCompile(`(?s)<style.*?</style>|<[^>]*>|\n\s*\n`)
+
+func text(body string) string { return html.UnescapeString(tags.ReplaceAllString(body, "")) }
+
+// again is where one signs in again before going on to there.
+func again(path string) string { return answer.SignInAgain(path) }
+
+// done is where one is told what was done.
+func done(path string, notice pages.Notice) string { return "303 " + path + "?done=" + string(notice) }

@@ -1,6 +1,7 @@
 package module
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/url"
@@ -37,9 +38,9 @@ func checkSMSSecrets(c *deliver.SMSConfig) (wrong mistake.List) {
 		}
 	}
 
-	password, query := secretsOfAddress(c.Webhook)
-	if password != "" && !HasPlaceholder(password) {
-		wrong.Addf("webhook", "its password: %w", errInPlainText)
+	credentials, query := secretsOfAddress(c.Webhook)
+	if credentials != "" && !HasPlaceholder(credentials) {
+		wrong.Addf("webhook", "what stands before the @: %w", errInPlainText)
 	}
 	checkFields(&wrong, "webhook", query)
 
@@ -54,18 +55,20 @@ func checkSMSSecrets(c *deliver.SMSConfig) (wrong mistake.List) {
 	return wrong
 }
 
-// secretsOfAddress returns the password and the query of an address. Where
+// secretsOfAddress returns what lets in at an address: the password before the
+// @, or the user where there is none, which is then a key; and the query. Where
 // placeholders stand net/url would see no address.
-func secretsOfAddress(address string) (password, query string) {
+func secretsOfAddress(address string) (credentials, query string) {
 	address, query, _ = strings.Cut(address, "?")
 	_, rest, _ := strings.Cut(address, "://")
 	// A placeholder may have a slash in it: {file./run/secrets/sms}.
 	rest = placeholderPattern.ReplaceAllString(rest, "{env.X}")
 	authority, _, _ := strings.Cut(rest, "/")
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		_, password, _ = strings.Cut(authority[:at], ":")
+		user, password, _ := strings.Cut(authority[:at], ":")
+		credentials = cmp.Or(password, user)
 	}
-	return password, query
+	return credentials, query
 }
 
 // checkFields looks at the fields of a form or a query.

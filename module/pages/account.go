@@ -132,15 +132,27 @@ func (s *shown) notice(n Notice) (*shownMessage, error) {
 	return &shownMessage{Text: text, HTML: s.Breakable(text), Calm: true}, err
 }
 
-// Timed is a text with a time in it.
+// Timed is a text with a time in it, and Dated one with the day alone, where
+// nobody asks for the hour.
 func (s *shown) Timed(key string, t time.Time) (template.HTML, error) {
-	when, err := s.Time(t)
+	return s.when(key, "format.time", t)
+}
+
+// Dated: see Timed.
+func (s *shown) Dated(key string, t time.Time) (template.HTML, error) {
+	return s.when(key, "format.date", t)
+}
+
+func (s *shown) when(key, format string, t time.Time) (template.HTML, error) {
+	layout, err := s.say(format)
 	if err != nil {
 		return "", err
 	}
+	when := t.Format(layout)
 	text, err := s.say(key, "time", when)
-	marked := `<time datetime="` + t.UTC().Format("2006-01-02T15:04Z") + `">` + template.HTMLEscapeString(when) + `</time>`
-	return template.HTML(strings.Replace(template.HTMLEscapeString(text), template.HTMLEscapeString(when), marked, 1)), err
+	when = template.HTMLEscapeString(when)
+	marked := `<time datetime="` + t.UTC().Format("2006-01-02T15:04Z") + `">` + when + `</time>`
+	return template.HTML(strings.Replace(template.HTMLEscapeString(text), when, marked, 1)), err
 }
 
 // Named is what a browser is called.

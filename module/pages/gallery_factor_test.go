@@ -25,13 +25,8 @@ func passcodeGallery() []sample {
 	add("app-whole", Passcode{Method: "app", Others: []string{"email", "sms"}, TrustDevice: 30 * day})
 	add("app-trusted", Passcode{Method: "app", TrustDevice: 12 * time.Hour, Trust: true, Message: Message{Kind: WrongPasscode}})
 
-	unsent := Passcode{Method: "email", Sent: Sent{To: mail}, Others: []string{"app"}, TrustDevice: 30 * day}
-	add("email-unsent", unsent)
-	unsent.Sent.Wait = waiting
-	add("email-unsent-wait", unsent)
+	add("email-unsent", Passcode{Method: "email", Sent: Sent{To: mail}, Others: []string{"app"}, TrustDevice: 30 * day})
 	add("sms-unsent", Passcode{Method: "sms", Sent: Sent{To: number}})
-	unsent.Sent = Sent{To: mail, Enough: true}
-	add("email-unsent-enough", unsent)
 
 	sent := Passcode{Method: "email", Sent: Sent{To: mail, Once: true, Wait: waiting}, Others: []string{"app", "sms"}, TrustDevice: 30 * day}
 	add("email-sent", sent)
@@ -47,18 +42,12 @@ func passcodeGallery() []sample {
 
 	late := Passcode{Method: "sms", Sent: Sent{To: number, Once: true, Undelivered: true, Wait: 10 * time.Minute}, Others: []string{"email"}, TrustDevice: 90 * time.Minute}
 	add("sms-undelivered", late)
-	late.Message.Kind = WrongPasscode
-	add("sms-undelivered-wrong", late)
 	late.Method = "email"
 	late.Sent.To, late.Message.Kind = mail, NotDelivered
 	add("email-not_delivered", late)
 
 	add("recovery-only", Passcode{TrustDevice: 7 * day})
-	add("recovery-only-wrong", Passcode{Message: Message{Kind: WrongPasscode}})
-	add("recovery-only-empty", Passcode{Message: Message{Kind: FieldEmpty, Field: PasscodeField}})
 	add("recovery-unsent-wrong", Passcode{Method: "sms", Sent: Sent{To: number}, Recovery: true, Message: Message{Kind: WrongPasscode}})
-	// Typed on a page that is older than what it is about.
-	add("unsent-empty", Passcode{Method: "sms", Sent: Sent{To: number}, Message: Message{Kind: FieldEmpty, Field: PasscodeField}})
 	add("long", Passcode{Method: "email", Sent: Sent{To: longAddress, Once: true, Wait: time.Minute}, Others: []string{"app", "sms"}, TrustDevice: 365 * day})
 	return all
 }
@@ -82,17 +71,9 @@ func enrollGallery() []sample {
 	add("email", email)
 	email.Sent.Once, email.Step = true, 2
 	add("email-sent", email)
-	for _, m := range []Message{{Kind: WrongPasscode}, {Kind: SentCodeOver}, {Kind: FieldEmpty, Field: PasscodeField}} {
-		page := email
-		page.Message = m
-		add("email-"+named(m), page)
-	}
-	email.Sent.Undelivered, email.Sent.Wait = true, 40*time.Second
+	email.Sent.Undelivered, email.Sent.Wait, email.Others = true, 40*time.Second, nil
 	add("email-undelivered", email)
-	email.Others = nil
-	add("email-undelivered-only", email)
 	email.Sent.Enough, email.Message.Kind = true, SentCodeOver
-	add("email-sent_code_over-enough", email)
 	email.ByChoice, email.StartOver = true, "/auth-gateway/account"
 	add("email-choice-enough", email)
 	add("email-choice", Enroll{Method: "email", Sent: Sent{To: mail}, ByChoice: true, StartOver: "/auth-gateway/account"})
@@ -100,7 +81,7 @@ func enrollGallery() []sample {
 	sms := Enroll{Method: "sms", Others: []string{"app", "email"}, Step: 1, Steps: 3}
 	add("sms", sms)
 	for _, m := range []Message{
-		{Kind: NoPhone}, {Kind: FieldEmpty, Field: PhoneField}, {Kind: FieldTooLong, Field: PhoneField}, {Kind: WaitToSend, Wait: time.Second},
+		{Kind: NoPhone}, {Kind: FieldEmpty, Field: PhoneField}, {Kind: FieldTooLong, Field: PhoneField},
 	} {
 		page := sms
 		page.Message = m
@@ -113,12 +94,9 @@ func enrollGallery() []sample {
 	add("sms-wait", sms)
 	sms.Sent.Once, sms.Step = true, 2
 	add("sms-sent", sms)
-	sms.Sent.Undelivered = true
-	add("sms-undelivered", sms)
-	sms.Sent.Enough = true
-	add("sms-enough", sms)
+	sms.Sent.Undelivered, sms.Message.Kind = true, WrongPasscode
+	add("sms-undelivered-wrong", sms)
 	add("email-long", Enroll{Method: "email", Sent: Sent{To: longAddress, Once: true, Wait: time.Minute}, Others: []string{"app", "sms"}, Step: 1, Steps: 2})
 	add("sms-choice", Enroll{Method: "sms", ByChoice: true, StartOver: "/auth-gateway/account"})
-	add("sms-choice-sent", Enroll{Method: "sms", Phone: number, Sent: Sent{To: number, Once: true}, ByChoice: true, StartOver: "/auth-gateway/account"})
 	return all
 }

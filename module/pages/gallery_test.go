@@ -61,7 +61,6 @@ func gallery() []sample {
 
 	passcode := Passcode{Flow: "flow-1", Method: "app", StartOver: "/auth-gateway/sign-in?return_to=%2Freports"}
 	add("passcode", "/auth-gateway/passcode", passcode)
-	add("passcode-email", "/auth-gateway/passcode", Passcode{Flow: "f", Method: "email", Sent: Sent{To: "a***@example.test", Once: true}})
 	add("passcode-sms", "/auth-gateway/passcode", Passcode{Flow: "f", Method: "sms", Sent: Sent{To: "+81 ** **** 1234", Once: true}})
 	for _, recovery := range []bool{false, true} {
 		for _, m := range []Message{

@@ -97,6 +97,8 @@ func TestHostileValues(t *testing.T) {
 		Passcode{Flow: evil, Method: "email", Sent: Sent{To: evil, Once: true}, StartOver: "javascript:alert(1)"},
 		Enroll{Flow: evil, URL: "javascript:alert(1)", Key: evil, Step: 1, Steps: 2, StartOver: evil},
 		Enroll{URL: "otpauth://totp/" + evil, Key: evil},
+		Enroll{Flow: evil, Method: "sms", Phone: evil, Message: Message{Kind: NoPhone}},
+		Enroll{Flow: evil, Method: "sms", Phone: evil, Sent: Sent{To: evil, Once: true}, Others: []string{"email"}, StartOver: "javascript:alert(1)", ByChoice: true},
 		RecoveryCodes{Codes: []string{evil}, Email: evil, Continue: "javascript:alert(1)"},
 		SignOut{Email: evil, Flow: evil, Stay: "javascript:alert(1)"},
 		SignedOut{SignIn: "javascript:alert(1)", StillAt: evil},

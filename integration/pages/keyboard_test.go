@@ -108,7 +108,7 @@ func TestKeyboard(t *testing.T) {
 	k.WaitText(harness.Marker)
 
 	k.Open(g.URL + "/auth-gateway/account")
-	k.wants("the account", with("Continue to "+host, "Sign out")...)
+	k.wants("the account", with("Change name", "Change your password", "Manage your second factor", "Continue to "+host, "Sign out")...)
 	k.TabTo("Sign out")
 	k.Enter()
 	k.WaitText("You are signed out")

@@ -26,9 +26,10 @@ type exchange struct {
 	visit policy.Visit
 	path  string // canonical
 
-	query url.Values
-	now   time.Time
-	live  *session.Live
+	query  url.Values
+	now    time.Time
+	live   *session.Live
+	person *account.Person // as the store has it now
 }
 
 // read reads the query and the form, or answers and returns false.
@@ -56,11 +57,25 @@ func (x *exchange) enter(address page) bool {
 		x.challenge()
 		return false
 	}
+	x.live = live
+	person, err := x.People.Show(x.r.Context(), live.Account.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		x.challenge() // removed a moment ago
+		return false
+	}
+	if err != nil {
+		x.storeFault(err)
+		return false
+	}
+	x.person = &person
+	if address.offered != nil && !address.offered(x) {
+		x.refuse(answer.Refusal{Kind: pages.NotFound, Cause: errors.New("this is not offered to account " + person.ID)})
+		return false
+	}
 	if address.fresh && !live.Fresh(x.now) {
 		x.redirect(answer.SignInAgain(address.again))
 		return false
 	}
-	x.live = live
 	return true
 }
 
@@ -69,23 +84,9 @@ func (x *exchange) self() account.Self {
 	return account.Self{AccountID: x.live.Account.ID, Session: x.live.Session.ID, Epoch: x.live.Session.Epoch}
 }
 
-// role is the person's.
+// demand is what is asked of the person beside their password.
 func (x *exchange) demand() policy.Demand {
-	return policy.StrictestDemand(x.Doors, x.live.Account.Attributes.Role)
-}
-
-// person is what is known of them now, or nil after an answer.
-func (x *exchange) person() *account.Person {
-	person, err := x.People.Show(x.r.Context(), x.live.Account.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		x.challenge() // removed a moment ago
-		return nil
-	}
-	if err != nil {
-		x.storeFault(err)
-		return nil
-	}
-	return &person
+	return policy.StrictestDemand(x.Doors, x.person.Attributes.Role)
 }
 
 // did records what somebody does to their own account, as part of it.

@@ -1,45 +1,33 @@
 package profile
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 
-	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
-// mayManageFactors reports whether there is anything to be managed: something
-// is set up or can be, beside a password that people like this one sign in with.
-func (x *exchange) mayManageFactors(person *account.Person) bool {
-	if !person.HasPassword || len(person.Factors) == 0 && len(x.demand().Offered) == 0 {
+// mayManageFactors reports whether the person has anything to manage: something
+// is set up or can be, beside a password that they sign in with somewhere.
+func (x *exchange) mayManageFactors() bool {
+	if !x.person.HasPassword || len(x.person.Factors) == 0 && len(x.demand().Offered) == 0 {
 		return false
 	}
 	for _, d := range x.Doors {
-		if d.Password() && d.Admits(person.Attributes.Role) {
+		if d.Password() && d.Admits(x.person.Attributes.Role) {
 			return true
 		}
 	}
 	return false
 }
 
-// manageable is who manages their second factors, or nil after an answer.
-func (x *exchange) manageable() *account.Person {
-	person := x.person()
-	if person != nil && !x.mayManageFactors(person) {
-		x.refuse(answer.Refusal{Kind: pages.NotFound, Cause: errors.New("there is no second factor, and none can be set up")})
-		return nil
-	}
-	return person
-}
-
-// idle reports whether somebody has second factors that nobody asks for: they
+// idle reports whether the person has second factors that nobody asks for: they
 // were set up when one was required. keep: they may have it asked all the same.
-func (x *exchange) idle(person *account.Person) (idle, keep bool) {
-	demand := x.demand()
+func (x *exchange) idle() (idle, keep bool) {
+	demand, person := x.demand(), x.person
 	chosen := slices.ContainsFunc(person.Factors, func(f store.Factor) bool { return !f.Required })
 	idle = len(person.Factors) > 0 && !chosen && !demand.Required
 	return idle, idle && len(demand.Offered) > 0
@@ -47,17 +35,14 @@ func (x *exchange) idle(person *account.Person) (idle, keep bool) {
 
 // showFactors answers GET /account/second-factor.
 func (x *exchange) showFactors() {
-	person := x.manageable()
-	if person == nil {
-		return
-	}
+	person := x.person
 	page := pages.AccountFactors{
-		Factors:       x.factors(person),
+		Factors:       x.factors(),
 		RecoveryCodes: person.RecoveryCodes,
 		Notice: x.notice(pages.NoticeFactorRemoved, pages.NoticeFactorPreferred, pages.NoticeFactorsKept,
 			pages.NoticeStillRequired, pages.NoticeGone, pages.NoticeMeanwhile),
 	}
-	page.Idle, page.Keep = x.idle(person)
+	page.Idle, page.Keep = x.idle()
 	for _, method := range x.demand().Offered {
 		has := func(f store.Factor) bool { return string(f.Method) == method }
 		if !slices.ContainsFunc(person.Factors, has) && x.canSend(store.Method(method)) {
@@ -93,22 +78,18 @@ func (x *exchange) takeFactors() {
 		x.unreadable("it does not say one thing to do")
 		return
 	}
-	person := x.manageable()
-	if person == nil {
-		return
-	}
 	switch {
 	case form.Get("remove") != "":
-		x.removeFactor(person, form.Get("remove"))
+		x.removeFactor(form.Get("remove"))
 	case form.Get("prefer") != "":
-		x.preferFactor(person, form.Get("prefer"))
+		x.preferFactor(form.Get("prefer"))
 	default:
-		x.keepFactors(person)
+		x.keepFactors()
 	}
 }
 
-func (x *exchange) removeFactor(person *account.Person, id string) {
-	method := methodOf(person, id)
+func (x *exchange) removeFactor(id string) {
+	method := x.methodOf(id)
 	event, then := x.did("second-factor.remove", method)
 	removed, err := x.People.RemoveFactor(x.detached(), x.self(), id, x.enough, then)
 	if err != nil {
@@ -120,8 +101,8 @@ func (x *exchange) removeFactor(person *account.Person, id string) {
 	x.done(answer.Factors, pages.NoticeFactorRemoved)
 }
 
-func (x *exchange) preferFactor(person *account.Person, id string) {
-	event, then := x.did("second-factor.prefer", methodOf(person, id))
+func (x *exchange) preferFactor(id string) {
+	event, then := x.did("second-factor.prefer", x.methodOf(id))
 	if err := x.People.PreferFactor(x.detached(), x.self(), id, then); err != nil {
 		x.failed(err, answer.Factors)
 		return
@@ -130,8 +111,8 @@ func (x *exchange) preferFactor(person *account.Person, id string) {
 	x.done(answer.Factors, pages.NoticeFactorPreferred)
 }
 
-func (x *exchange) keepFactors(person *account.Person) {
-	if _, keep := x.idle(person); !keep {
+func (x *exchange) keepFactors() {
+	if _, keep := x.idle(); !keep {
 		x.done(answer.Factors, pages.NoticeGone)
 		return
 	}
@@ -147,9 +128,6 @@ func (x *exchange) keepFactors(person *account.Person) {
 // makeRecoveryCodes answers POST /account/recovery-codes: ten new ones are
 // shown, once.
 func (x *exchange) makeRecoveryCodes() {
-	if x.manageable() == nil {
-		return
-	}
 	event, then := x.did("recovery-codes.make", "")
 	codes, err := x.People.NewRecoveryCodes(x.detached(), x.self(), then)
 	if err != nil {
@@ -163,9 +141,9 @@ func (x *exchange) makeRecoveryCodes() {
 	})
 }
 
-// methodOf is the method of one of somebody's second factors, "" for none.
-func methodOf(person *account.Person, id string) string {
-	for _, f := range person.Factors {
+// methodOf is the method of one of the person's second factors, "" for none.
+func (x *exchange) methodOf(id string) string {
+	for _, f := range x.person.Factors {
 		if f.ID == id {
 			return string(f.Method)
 		}

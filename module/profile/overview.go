@@ -21,22 +21,19 @@ const (
 
 // showAccount answers GET /account.
 func (x *exchange) showAccount() {
-	person := x.person()
-	if person == nil {
-		return
-	}
+	person := x.person
 	known := person.Attributes
 	page := pages.Account{
 		Name:       known.Name,
 		Email:      known.Email,
 		Role:       string(known.Role),
-		Rename:     len(person.SSOLinks) == 0,
+		Rename:     x.mayRename(),
 		SSO:        x.label(x.live.Session.SSO),
 		SignedInAt: x.live.Session.SignedInAt,
 
-		ChangePassword: x.mayChangePassword(person),
-		ManageFactors:  x.mayManageFactors(person),
-		Factors:        x.factors(person),
+		ChangePassword: x.mayChangePassword(),
+		ManageFactors:  x.mayManageFactors(),
+		Factors:        x.factors(),
 		RecoveryCodes:  person.RecoveryCodes,
 
 		Notice: x.notice(pages.NoticeName, pages.NoticePassword, pages.NoticeSessionEnded, pages.NoticeOthersEnded,
@@ -46,7 +43,9 @@ func (x *exchange) showAccount() {
 		page.PasswordSince = person.PasswordSetAt
 	}
 	page.Sessions, page.MoreSessions = x.sessions(person.Sessions)
-	page.Devices, page.MoreDevices = devices(person.TrustedDevices)
+	if x.trustsDevices() {
+		page.Devices, page.MoreDevices = devices(person.TrustedDevices)
+	}
 	for _, link := range person.SSOLinks {
 		page.Links = append(page.Links, pages.AccountLink{Label: x.label(link.SSO), Since: link.CreatedAt, Used: link.UsedAt})
 	}
@@ -87,6 +86,17 @@ func (x *exchange) sessions(listed []store.Session) (shown []pages.AccountBrowse
 	return shown, 0
 }
 
+// trustsDevices reports whether any audience of the person's spares trusted
+// browsers the passcode.
+func (x *exchange) trustsDevices() bool {
+	for _, d := range x.Doors {
+		if d.Admits(x.person.Attributes.Role) && d.Password() && d.Demand().TrustDevice > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 func devices(trusted []store.TrustedDevice) (shown []pages.AccountBrowser, more int) {
 	for i, d := range trusted {
 		if i == maxDevices {
@@ -100,7 +110,8 @@ func devices(trusted []store.TrustedDevice) (shown []pages.AccountBrowser, more 
 }
 
 // factors are the person's second factors as they are shown.
-func (x *exchange) factors(person *account.Person) (shown []pages.AccountFactor) {
+func (x *exchange) factors() (shown []pages.AccountFactor) {
+	person := x.person
 	for _, f := range person.Factors {
 		factor := pages.AccountFactor{
 			ID: f.ID, Method: string(f.Method), Chosen: !f.Required,

@@ -13,18 +13,12 @@ import (
 // others is posted in place of a session's id to end all but this one.
 const others = "others"
 
+// mayRename reports whether the person's name is theirs to change: where a
+// provider tells it, that is the source.
+func (x *exchange) mayRename() bool { return len(x.person.SSOLinks) == 0 }
+
 // showName answers GET /account/name.
-func (x *exchange) showName() {
-	person := x.person()
-	if person == nil {
-		return
-	}
-	if len(person.SSOLinks) > 0 {
-		x.refuse(answer.Refusal{Kind: pages.NotFound, Cause: account.ErrFromProvider})
-		return
-	}
-	x.writeName(http.StatusOK, person.Attributes.Name, pages.Message{})
-}
+func (x *exchange) showName() { x.writeName(http.StatusOK, x.person.Attributes.Name, pages.Message{}) }
 
 func (x *exchange) writeName(status int, name string, message pages.Message) {
 	x.show(status, nameAddress, pages.AccountName{Name: name, Flow: x.token(), Message: message})

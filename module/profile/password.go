@@ -11,31 +11,14 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 )
 
-// mayChangePassword reports whether people like this one may change theirs, in
-// an audience that takes passwords.
-func (x *exchange) mayChangePassword(person *account.Person) bool {
-	return person.HasPassword && policy.OffersNewPassword(x.Doors, person.Attributes.Role, true, nil)
-}
-
-// passwordOffered is false after an answer to whom may not change theirs.
-func (x *exchange) passwordOffered() bool {
-	person := x.person()
-	if person == nil {
-		return false
-	}
-	if !x.mayChangePassword(person) {
-		x.refuse(answer.Refusal{Kind: pages.NotFound, Cause: errors.New("there is no password to be changed, or no audience in which this person may")})
-		return false
-	}
-	return true
+// mayChangePassword reports whether the person has a password and may change it,
+// in an audience that takes passwords.
+func (x *exchange) mayChangePassword() bool {
+	return x.person.HasPassword && policy.OffersNewPassword(x.Doors, x.person.Attributes.Role, true, nil)
 }
 
 // showPassword answers GET /account/password.
-func (x *exchange) showPassword() {
-	if x.passwordOffered() {
-		x.writePassword(http.StatusOK, pages.Message{})
-	}
-}
+func (x *exchange) showPassword() { x.writePassword(http.StatusOK, pages.Message{}) }
 
 func (x *exchange) writePassword(status int, message pages.Message) {
 	x.show(status, passwordAddress, pages.AccountPassword{
@@ -48,9 +31,6 @@ func (x *exchange) writePassword(status int, message pages.Message) {
 
 // takePassword answers POST /account/password.
 func (x *exchange) takePassword() {
-	if !x.passwordOffered() {
-		return
-	}
 	password := x.r.PostForm.Get("password")
 	if password == "" {
 		x.writePassword(http.StatusUnprocessableEntity, pages.Message{Kind: pages.FieldEmpty, Field: pages.PasswordField})
@@ -74,7 +54,7 @@ func (x *exchange) takePassword() {
 }
 
 func (x *exchange) minimumLength() int {
-	return account.MinimumLength(policy.EveryDoorRequires(x.Doors, x.live.Account.Attributes.Role))
+	return account.MinimumLength(policy.EveryDoorRequires(x.Doors, x.person.Attributes.Role))
 }
 
 func weakMessage(weak *account.Weak) pages.Message {

@@ -57,6 +57,9 @@ func New(c Config) *Pages { return &Pages{c} }
 // page is one of the addresses. GET shows and changes nothing, POST does.
 type page struct {
 	get, post func(*exchange)
+	// offered reports whether there is such a page for the person; nil: for
+	// everybody.
+	offered func(*exchange) bool
 	// fresh: only for whom has signed in a moment ago; who has not does so
 	// again and returns to again.
 	fresh bool
@@ -65,12 +68,21 @@ type page struct {
 
 var addresses = map[string]page{
 	answer.Account:  {get: (*exchange).showAccount},
-	nameAddress:     {get: (*exchange).showName, post: (*exchange).takeName},
+	nameAddress:     {get: (*exchange).showName, post: (*exchange).takeName, offered: (*exchange).mayRename},
 	sessionsAddress: {post: (*exchange).endSession},
 	devicesAddress:  {post: (*exchange).forgetDevice},
-	passwordAddress: {get: (*exchange).showPassword, post: (*exchange).takePassword, fresh: true, again: passwordAddress},
-	answer.Factors:  {get: (*exchange).showFactors, post: (*exchange).takeFactors, fresh: true, again: answer.Factors},
-	codesAddress:    {post: (*exchange).makeRecoveryCodes, fresh: true, again: answer.Factors},
+	passwordAddress: {
+		get: (*exchange).showPassword, post: (*exchange).takePassword,
+		offered: (*exchange).mayChangePassword, fresh: true, again: passwordAddress,
+	},
+	answer.Factors: {
+		get: (*exchange).showFactors, post: (*exchange).takeFactors,
+		offered: (*exchange).mayManageFactors, fresh: true, again: answer.Factors,
+	},
+	codesAddress: {
+		post:    (*exchange).makeRecoveryCodes,
+		offered: (*exchange).mayManageFactors, fresh: true, again: answer.Factors,
+	},
 }
 
 // ServeHTTP answers a request for the page. It opens only to a session that

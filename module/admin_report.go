@@ -1,7 +1,6 @@
 package module
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -79,12 +78,8 @@ func (d *desk) reportSecondFactors(r *http.Request) (any, error) {
 		return nil, fmt.Errorf("recording who reads the report: %w", err)
 	}
 	d.trail.Announce(event)
-	// The request's context ends when Caddy's time for reading the request
-	// does, and somebody may page through the report at their leisure.
-	// Whoever has gone is noticed by writing.
-	ctx := context.WithoutCancel(r.Context())
 	return stream(func(send func(any) error) error {
-		return d.people.ReportSecondFactors(ctx, roles, func(page []account.FactorStatus) error { return send(page) })
+		return d.people.ReportSecondFactors(r.Context(), roles, func(page []account.FactorStatus) error { return send(page) })
 	}), nil
 }
 

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -74,10 +73,8 @@ func (c *Console) secondFactors(w http.ResponseWriter, r *http.Request, visit po
 	}
 	c.Trail.Announce(event)
 
-	// The request's context ends when the time for reading the request does.
-	// Whoever does not wait any more is noticed by writing.
 	var report *account.ReportCSV
-	err = c.People.ReportSecondFactors(context.WithoutCancel(r.Context()), roles, func(page []account.FactorStatus) (err error) {
+	err = c.People.ReportSecondFactors(r.Context(), roles, func(page []account.FactorStatus) (err error) {
 		if report == nil {
 			if report, err = c.beginReport(w); err != nil {
 				return err
@@ -90,7 +87,9 @@ func (c *Console) secondFactors(w http.ResponseWriter, r *http.Request, visit po
 	case report == nil:
 		c.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
 	default:
-		c.Answers.Log.Error("a report broke off", zap.String("account", live.Account.ID), zap.Error(err))
+		if r.Context().Err() == nil { // otherwise the browser has gone, which is nobody's fault
+			c.Answers.Log.Error("a report broke off", zap.String("account", live.Account.ID), zap.Error(err))
+		}
 		// Ending here would pass for a whole report: the browser must see
 		// that the connection broke.
 		panic(http.ErrAbortHandler)

@@ -37,7 +37,7 @@ func gallery() []sample {
 	add("sign-in", "/auth-gateway/sign-in?return_to=%2F", SignIn{ReturnTo: "/", Password: true, Reset: true})
 	add("sign-in-no-reset", "/auth-gateway/sign-in", SignIn{ReturnTo: "/", Password: true})
 	add("sign-in-choose-one", "/auth-gateway/sign-in", SignIn{ReturnTo: "/", Password: true, Reset: true, Buttons: signIn.Buttons[:1]})
-	add("sign-in-again", "/auth-gateway/sign-in", SignIn{ReturnTo: "/auth-gateway/account", Password: true, Email: "alice@example.test", Again: true})
+	add("sign-in-again", "/auth-gateway/sign-in", SignIn{ReturnTo: "/auth-gateway/account", Password: true, Reset: true, Email: "alice@example.test", Again: true})
 	add("sign-in-choose", "/auth-gateway/sign-in?return_to=%2Freports", signIn)
 	add("sign-in-choose-three", "/auth-gateway/sign-in", SignIn{ReturnTo: "/", Password: true, Reset: true, Buttons: three})
 	add("sign-in-one-button", "/auth-gateway/sign-in", SignIn{Buttons: signIn.Buttons[:1]})

@@ -249,20 +249,22 @@ func (x *exchange) flowGone(name string, cause error) {
 
 // faultKinds are the pages for what can go wrong at a provider.
 var faultKinds = map[sso.FaultKind]pages.ErrorKind{
-	sso.FaultUnreachable: pages.ProviderUnreachable,
-	sso.FaultTimeout:     pages.ProviderUnreachable,
-	sso.FaultDiscovery:   pages.ProviderUnreachable,
-	sso.FaultIssuer:      pages.UnexpectedIssuer,
-	sso.FaultKeys:        pages.UnusableKeys,
-	sso.FaultScope:       pages.InvalidScope,
-	sso.FaultClient:      pages.InvalidClient,
-	sso.FaultRedirect:    pages.RedirectMismatch,
-	sso.FaultDenied:      pages.AccessDenied,
-	sso.FaultInteraction: pages.LoginRequired,
-	sso.FaultUnavailable: pages.TemporarilyUnavailable,
-	sso.FaultNoEmail:     pages.NoEmail,
-	sso.FaultGrant:       pages.FlowExpired,
-	sso.FaultResponse:    pages.FlowExpired,
+	sso.FaultUnreachable:  pages.ProviderUnreachable,
+	sso.FaultTimeout:      pages.ProviderUnreachable,
+	sso.FaultDiscovery:    pages.ProviderUnreachable,
+	sso.FaultIssuer:       pages.UnexpectedIssuer,
+	sso.FaultKeys:         pages.UnusableKeys,
+	sso.FaultScope:        pages.InvalidScope,
+	sso.FaultClient:       pages.InvalidClient,
+	sso.FaultUnauthorized: pages.UnauthorizedClient,
+	sso.FaultClock:        pages.ClockSkew,
+	sso.FaultRedirect:     pages.RedirectMismatch,
+	sso.FaultDenied:       pages.AccessDenied,
+	sso.FaultInteraction:  pages.LoginRequired,
+	sso.FaultUnavailable:  pages.TemporarilyUnavailable,
+	sso.FaultNoEmail:      pages.NoEmail,
+	sso.FaultGrant:        pages.FlowExpired,
+	sso.FaultResponse:     pages.FlowExpired,
 }
 
 // providerFault answers when signing in failed at the provider. Its own words

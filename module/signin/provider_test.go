@@ -205,7 +205,10 @@ func TestProviderAtFault(t *testing.T) {
 		{"the person has to do something there", says("login_required"), 403, "login_required"},
 		{"consent", says("consent_required"), 403, "login_required"},
 		{"a scope", says("invalid_scope"), 502, "invalid_scope"},
-		{"the client", says("unauthorized_client"), 502, "invalid_client"},
+		{"the client", says("invalid_client"), 502, "invalid_client"},
+		{"what the client may do", says("unauthorized_client"), 502, "unauthorized_client"},
+		{"the flow", says("unsupported_response_type"), 502, "unauthorized_client"},
+		{"the callback", says("redirect_uri_mismatch"), 502, "redirect_mismatch"},
 		{"out of order", says("temporarily_unavailable"), 502, "temporarily_unavailable"},
 		{"out of order, in other words", says("server_error"), 502, "temporarily_unavailable"},
 		{"in words nobody knows", says("bad_hair_day"), 502, "provider_refused"},
@@ -219,6 +222,15 @@ func TestProviderAtFault(t *testing.T) {
 		{"another nonce", func(b *providertest.Behaviour) {
 			b.Claims = func(claims map[string]any) { claims["nonce"] = "another" }
 		}, 502, "provider_refused"},
+		{"a clock that is wrong", func(b *providertest.Behaviour) {
+			b.Claims = func(claims map[string]any) { claims["iat"] = claims["iat"].(int64) + 600 }
+		}, 502, "clock_skew"},
+		{"a token that expired an hour ago", func(b *providertest.Behaviour) {
+			b.Claims = func(claims map[string]any) { claims["exp"] = claims["iat"].(int64) - 3600 }
+		}, 502, "clock_skew"},
+		{"another issuer's token", func(b *providertest.Behaviour) {
+			b.Claims = func(claims map[string]any) { claims["iss"] = "https://evil.example" }
+		}, 502, "unexpected_issuer"},
 		{"another audience", func(b *providertest.Behaviour) {
 			b.Claims = func(claims map[string]any) { claims["aud"] = "another" }
 		}, 502, "provider_refused"},

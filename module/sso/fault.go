@@ -23,7 +23,8 @@ const (
 	FaultTimeout FaultKind = "timeout"
 	// FaultDiscovery: the discovery document is missing or of no use.
 	FaultDiscovery FaultKind = "discovery"
-	// FaultIssuer: the discovery document is another issuer's.
+	// FaultIssuer: the discovery document or the ID token is another
+	// issuer's.
 	FaultIssuer FaultKind = "issuer"
 	// FaultKeys: the provider publishes no key that can be used.
 	FaultKeys FaultKind = "keys"
@@ -31,6 +32,9 @@ const (
 	FaultScope FaultKind = "scope"
 	// FaultClient: the provider refuses the client id or its secret.
 	FaultClient FaultKind = "client"
+	// FaultUnauthorized: the provider knows the client and does not let it
+	// sign people in this way.
+	FaultUnauthorized FaultKind = "unauthorized"
 	// FaultRedirect: the provider refuses the callback's address, as far
 	// as that can be told: most say so on a page of their own.
 	FaultRedirect FaultKind = "redirect"
@@ -46,6 +50,9 @@ const (
 	// FaultToken: a token or the userinfo is not to be believed. Err says
 	// what is wrong with it.
 	FaultToken FaultKind = "token"
+	// FaultClock: a token is dated too far from the time here: a clock is
+	// wrong.
+	FaultClock FaultKind = "clock"
 	// FaultNoEmail: the provider told no e-mail address.
 	FaultNoEmail FaultKind = "no_email"
 	// FaultResponse: the response is not the answer to what was asked:
@@ -150,8 +157,10 @@ func providerFault(doing, code, description string, secrets ...string) *Fault {
 	switch code {
 	case "invalid_scope":
 		fault.Kind = FaultScope
-	case "invalid_client", "unauthorized_client":
+	case "invalid_client":
 		fault.Kind = FaultClient
+	case "unauthorized_client", "unsupported_response_type", "unsupported_grant_type":
+		fault.Kind = FaultUnauthorized
 	case "invalid_redirect_uri", "redirect_uri_mismatch":
 		fault.Kind = FaultRedirect
 	case "access_denied":

@@ -132,7 +132,8 @@ func TestProviderErrors(t *testing.T) {
 		atProvider        bool
 	}{
 		{"invalid_scope", "payroll is not a scope", sso.FaultScope, true},
-		{"unauthorized_client", "", sso.FaultClient, true},
+		{"unauthorized_client", "", sso.FaultUnauthorized, true},
+		{"unsupported_response_type", "", sso.FaultUnauthorized, true},
 		{"invalid_client", "AADSTS7000215: Invalid client secret provided", sso.FaultClient, true},
 		{"invalid_request", "redirect_uri is not registered", sso.FaultRedirect, true},
 		{"invalid_grant", "Redirect URI mismatch", sso.FaultRedirect, true},

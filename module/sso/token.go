@@ -101,11 +101,12 @@ type idTokenClaims struct {
 }
 
 // verifyIDToken returns the claims of an ID token that is to be believed
-// (OpenID Connect Core 3.1.3.7). go-oidc checks signature, issuer, audience
-// and expiry; the rest is checked here.
+// (OpenID Connect Core 3.1.3.7). go-oidc checks signature and
+// audience; the rest is checked here.
 func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, accessToken, nonce string) (*idTokenClaims, error) {
 	algs := meta.idTokenAlgs()
-	config := &oidc.Config{ClientID: p.config.ClientID, Now: p.clock}
+	// Issuer and times are checked below, to tell those mistakes from others.
+	config := &oidc.Config{ClientID: p.config.ClientID, SkipIssuerCheck: true, SkipExpiryCheck: true}
 	for _, alg := range algs {
 		config.SupportedSigningAlgs = append(config.SupportedSigningAlgs, string(alg))
 	}
@@ -113,9 +114,6 @@ func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, acces
 	token, err := oidc.NewVerifier(p.config.Issuer, signature, config).Verify(ctx, raw)
 	if signature.err != nil {
 		return nil, asFault(FaultToken, "ID token", signature.err)
-	}
-	if expired := new(oidc.TokenExpiredError); errors.As(err, &expired) {
-		return nil, faultf(FaultToken, "ID token: exp: it expired at %s: is a clock wrong, here or at the provider?", expired.Expiry.UTC().Format(time.RFC3339))
 	}
 	if err != nil {
 		return nil, faultf(FaultToken, "ID token: %w", err)
@@ -129,7 +127,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, acces
 		return nil, faultf(FaultToken, "ID token: %w", err)
 	}
 	if err := claims.check(p.config.Issuer, p.config.ClientID, nonce, p.clock()); err != nil {
-		return nil, faultf(FaultToken, "ID token: %w", err)
+		return nil, asFault(FaultToken, "ID token", err)
 	}
 	if claims.AtHash != nil {
 		if *claims.AtHash != token.AccessTokenHash {
@@ -145,7 +143,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, acces
 // check holds the claims against what is expected.
 func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) error {
 	if c.Issuer != issuer {
-		return fmt.Errorf("iss is %q, want %q", words(c.Issuer, 200, nil), issuer)
+		return faultf(FaultIssuer, "ID token: iss is %q, want %q", words(c.Issuer, 200, nil), issuer)
 	}
 	if nonce == "" || subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(nonce)) != 1 {
 		return errors.New("nonce is not the one that was sent: it was made for another sign-in")
@@ -178,11 +176,11 @@ func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) err
 	}
 	switch {
 	case !expiry.After(now):
-		return errors.New("exp: it has expired")
+		return faultf(FaultClock, "ID token: exp: it expired at %s: is a clock wrong, here or at the provider?", expiry.UTC().Format(time.RFC3339))
 	case issued.After(now.Add(skew)):
-		return fmt.Errorf("iat is %s in the future: a clock is wrong, here or at the provider", issued.Sub(now).Round(time.Second))
+		return faultf(FaultClock, "ID token: iat is %s in the future: a clock is wrong, here or at the provider", issued.Sub(now).Round(time.Second))
 	case issued.Before(now.Add(-maxTokenAge)):
-		return fmt.Errorf("iat is %s ago: a clock is wrong, here or at the provider", now.Sub(issued).Round(time.Second))
+		return faultf(FaultClock, "ID token: iat is %s ago: a clock is wrong, here or at the provider", now.Sub(issued).Round(time.Second))
 	case expiry.Before(issued):
 		return errors.New("exp is before iat")
 	}
@@ -190,14 +188,14 @@ func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) err
 		if from, err := instant("nbf", c.NotBefore); err != nil {
 			return err
 		} else if from.After(now.Add(skew)) {
-			return errors.New("nbf is in the future: a clock is wrong, here or at the provider")
+			return faultf(FaultClock, "ID token: nbf is in the future: a clock is wrong, here or at the provider")
 		}
 	}
 	if c.AuthTime != "" {
 		if at, err := instant("auth_time", c.AuthTime); err != nil {
 			return err
 		} else if at.After(now.Add(skew)) {
-			return errors.New("auth_time is in the future: a clock is wrong, here or at the provider")
+			return faultf(FaultClock, "ID token: auth_time is in the future: a clock is wrong, here or at the provider")
 		}
 	}
 	return nil

@@ -297,7 +297,7 @@ type GuessRows interface {
 
 // SealedValue is one value sealed at rest.
 type SealedValue struct {
-	Table string // "factors" or "flows"
+	Table string // "factors", "flows" or "assertion_keys"
 	Row   string // id, as it was bound when sealing
 	Value []byte
 }
@@ -311,6 +311,25 @@ type SealedRows interface {
 	SealedNotWith(keyID []byte, limit int) ([]SealedValue, error)
 	// Reseal replaces old by new if the value still is old.
 	Reseal(old SealedValue, new []byte) error
+}
+
+// AssertionKey is a key that signs assertions for a while and is then followed
+// by another.
+type AssertionKey struct {
+	ID string // thumbprint of the public key (RFC 7638)
+	// Succeeds is the ID of the key before it, "" for the first one.
+	Succeeds  string
+	Secret    []byte // the private key, sealed, bound to the row's id
+	SignsFrom time.Time
+}
+
+// AssertionRows reads and writes the keys of assertions.
+type AssertionRows interface {
+	AssertionKeys() ([]AssertionKey, error) // by SignsFrom, earliest first
+	// CreateAssertionKey is true for the one caller whose key follows the one
+	// that it succeeds.
+	CreateAssertionKey(k AssertionKey) (bool, error)
+	DeleteAssertionKey(id string) error // no row: no error
 }
 
 // Event is one entry of the audit trail.

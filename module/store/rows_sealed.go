@@ -43,6 +43,14 @@ var sealedTables = []sealedTable{
 		row:   hex.EncodeToString,
 		id:    func(row string) (any, error) { return hex.DecodeString(row) },
 	},
+	{
+		name:  "assertion_keys",
+		count: `SELECT substr(secret, 1, 4), COUNT(*) FROM assertion_keys GROUP BY 1`,
+		find:  `SELECT id, secret FROM assertion_keys WHERE substr(secret, 1, 4) <> $1 LIMIT $2`,
+		swap:  `UPDATE assertion_keys SET secret = $1 WHERE id = $2 AND secret = $3`,
+		row:   func(id []byte) string { return string(id) },
+		id:    func(row string) (any, error) { return row, nil },
+	},
 }
 
 // SealedKeys implements SealedRows.

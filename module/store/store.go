@@ -74,6 +74,7 @@ type Tx interface {
 	SessionRows
 	OneTimeLinkRows
 	GuessRows
+	AssertionRows
 	SealedRows
 	AuditRows
 	ReportRows

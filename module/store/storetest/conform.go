@@ -46,6 +46,7 @@ func Conform(t *testing.T, open func(t *testing.T) store.Store) {
 		{"failures", testFailures},
 		{"used states", testUsedStates},
 		{"sealed rows", testSealed},
+		{"keys of assertions", testAssertionKeys},
 		{"audit", testAudit},
 		{"accounts with their factors", testAccountFactors},
 		{"prune", testPrune},

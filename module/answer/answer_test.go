@@ -198,6 +198,8 @@ func TestRefuseLeadsBack(t *testing.T) {
 		{"the app's page", "GET", "/a?b=c", answer.Refusal{Kind: pages.StoreUnavailable}, "/a?b=c", false},
 		{"the app's first page", "GET", "/", answer.Refusal{Kind: pages.StoreUnavailable}, "/", false},
 		{"a page of the gateway", "GET", "/auth-gateway/sign-in?return_to=%2Fx", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in?return_to=%2Fx", true},
+		{"a page about the person", "GET", "/auth-gateway/account/second-factor?done=x", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/account/second-factor?done=x", true},
+		{"a form about the person", "POST", "/auth-gateway/account/second-factor", answer.Refusal{Kind: pages.StoreUnavailable}, "/auth-gateway/sign-in", false},
 		{"the way to a provider", "GET", "/auth-gateway/sso/okta/start?return_to=%2Fx", answer.Refusal{Kind: pages.ProviderUnreachable, ReturnTo: "/x"}, "/auth-gateway/sso/okta/start?return_to=%2Fx", true},
 		{"a provider's answer, which can be given once", "GET", "/auth-gateway/sso/okta/callback?code=a&state=b", answer.Refusal{Kind: pages.ProviderUnreachable, ReturnTo: "/x?y=z"}, "/auth-gateway/sign-in?return_to=%2Fx%3Fy%3Dz", false},
 		{"a provider's answer without a sign-in", "GET", "/auth-gateway/sso/okta/callback?code=a", answer.Refusal{Kind: pages.FlowExpired}, "/auth-gateway/sign-in", false},

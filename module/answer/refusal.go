@@ -116,7 +116,7 @@ func repeatable(visit policy.Visit) (self, again string) {
 	case SignIn, Passcode, Enroll, SignOut, Reset, Account:
 		return visit.Asked, ""
 	}
-	if strings.HasPrefix(path, SSO) && strings.HasSuffix(path, "/start") {
+	if strings.HasPrefix(path, Account+"/") || strings.HasPrefix(path, SSO) && strings.HasSuffix(path, "/start") {
 		return visit.Asked, ""
 	}
 	if again = policy.ReturnTo(visit.Asked, visit.Origin); again == "/" && path != "/" {

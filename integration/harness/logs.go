@@ -163,7 +163,8 @@ var digits = regexp.MustCompile(`^[0-9]+$`)
 // are no part of a longer number, such as a time.
 func contains(value string) func(string) bool {
 	if digits.MatchString(value) {
-		return regexp.MustCompile(`(^|[^0-9.])` + value + `($|[^0-9.])`).MatchString
+		alone := regexp.MustCompile(`(^|[^0-9.])` + value + `($|[^0-9.])`)
+		return func(text string) bool { return strings.Contains(text, value) && alone.MatchString(text) }
 	}
 	return func(text string) bool { return strings.Contains(text, value) }
 }

@@ -39,10 +39,10 @@ var client = netip.MustParseAddr("192.0.2.7")
 type office struct {
 	*testing.T
 	*console.Console
-	now   time.Time
 	whole store.Store
 
 	mu    sync.Mutex
+	now   time.Time
 	fault func(op string) error // asked for each operation of the store
 }
 
@@ -62,7 +62,11 @@ func newOffice(t *testing.T, secrets ...string) *office {
 		}
 		return o.fault(op)
 	})
-	clock := func() time.Time { return o.now }
+	clock := func() time.Time {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return o.now
+	}
 	doors := map[string]*policy.Door{}
 	for name, audience := range map[string]policy.Audience{
 		"staff":     {Roles: []string{"agent", "admin"}, SecondFactor: policy.SecondFactorRequired, Passcode: []string{"app"}},
@@ -96,6 +100,13 @@ func (o *office) must(err error) {
 	if err != nil {
 		o.Fatal(err)
 	}
+}
+
+// set sets the clock.
+func (o *office) set(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.now = now
 }
 
 // breaks has the store fail; nil makes it well again.

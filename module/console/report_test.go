@@ -157,7 +157,7 @@ func TestReportLinks(t *testing.T) {
 		{"hostile", answer.SecondFactorReport + "?token=%00%ff%22%3E%3Cscript%3E", 0, http.StatusGone},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			o.now = made.Add(tc.after)
+			o.set(made.Add(tc.after))
 			w := o.get(tc.link, cookie)
 			if w.Code != tc.status {
 				t.Fatalf("answered %d", w.Code)
@@ -167,7 +167,7 @@ func TestReportLinks(t *testing.T) {
 			}
 		})
 	}
-	o.now = made
+	o.set(made)
 
 	// Not one character can be another. The last of base64 may carry bits
 	// that say nothing, so it is spared.

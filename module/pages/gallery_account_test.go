@@ -81,6 +81,7 @@ func accountGallery() []sample {
 	add("-factors-two", AccountFactors{Factors: two, Add: []string{"sms"}, RecoveryCodes: 10, Flow: "f"})
 	one.Fixed, one.Chosen = true, false
 	add("-factors-fixed", AccountFactors{Factors: []AccountFactor{one}, RecoveryCodes: 0, Flow: "f"})
+	add("-factors-fixed-more", AccountFactors{Factors: []AccountFactor{one}, Add: []string{"email"}, RecoveryCodes: 3, Flow: "f"})
 	one.Fixed = false
 	add("-factors-idle", AccountFactors{Factors: []AccountFactor{one}, Idle: true, RecoveryCodes: 4, Flow: "f"})
 	add("-factors-keep", AccountFactors{Factors: []AccountFactor{one}, Idle: true, Keep: true, Add: []string{"email"}, RecoveryCodes: 4, Flow: "f"})

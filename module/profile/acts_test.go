@@ -132,7 +132,8 @@ func TestName(t *testing.T) {
 	}
 }
 
-// Of fifty at once one is done; the others say that they were not.
+// Of fifty at once one is done, and the others say that they were not; what can
+// be done again is done as often as somebody is told so.
 func TestAtOnce(t *testing.T) {
 	for _, name := range []string{"password", "session", "device", "remove", "codes"} {
 		t.Run(name, func(t *testing.T) {
@@ -159,8 +160,10 @@ func TestAtOnce(t *testing.T) {
 					t.Errorf("answered %d", r.status)
 				}
 			}
-			moved := d.person(alice).Epoch - epoch
-			if _, ends := needFresh[name]; won != 1 && name != "codes" && name != "password" || ends && int64(won) != moved || won < 1 {
+			// Whoever comes after the first one changes what that has left.
+			moved := int(d.person(alice).Epoch - epoch)
+			again := name == "password" || name == "codes"
+			if won < 1 || won > 1 && !again || needFresh[name] != "" && won != moved {
 				t.Errorf("%d say that they did it, the epoch moved by %d", won, moved)
 			}
 			b.get(answer.Account).as("200")

@@ -110,6 +110,9 @@ type Code struct {
 	SettingUp bool
 	// Host is the site that asks, Language the person's.
 	Host, Language string
+	// Wanted reports whether it is still waited for: one that is not is not
+	// sent any more. nil: it always is.
+	Wanted func() bool
 }
 
 // Mail mails a passcode to the account's address.
@@ -121,6 +124,9 @@ func (w *Writer) Mail(c Code) *deliver.Delivery {
 	return w.Post.Deliver(deliver.Parcel{
 		What: "a passcode by mail", Account: c.Account.ID, Until: c.Expires,
 		Send: func(ctx context.Context) error {
+			if c.Wanted != nil && !c.Wanted() {
+				return nil
+			}
 			return w.send(ctx, c.Account, pages.LetterTo{
 				Kind: kind, Host: c.Host, Language: c.Language,
 				Code: c.Code, Lifetime: c.Expires.Sub(w.Clock()).Round(time.Minute),
@@ -134,6 +140,9 @@ func (w *Writer) Text(c Code, phone string) *deliver.Delivery {
 	return w.Post.Deliver(deliver.Parcel{
 		What: "a passcode by text message", Account: c.Account.ID, Until: c.Expires,
 		Send: func(ctx context.Context) error {
+			if c.Wanted != nil && !c.Wanted() {
+				return nil
+			}
 			text, err := w.Pages.TextMessage(c.Language, c.Host, c.Code)
 			if err != nil {
 				return fmt.Errorf("writing to account %s: %w", c.Account.ID, err)

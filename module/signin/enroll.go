@@ -228,6 +228,7 @@ func (x *exchange) finishEnrollment(found *flow, method store.Method, code strin
 		return
 	}
 	x.flows.clear(x, found.id)
+	x.sending.end(found)
 	x.Trail.Announce(enrolled)
 	x.tell(found.account, letter.Notice{Kind: pages.LetterFactorAdded, Method: method})
 	onward := found.ReturnTo

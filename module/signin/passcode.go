@@ -136,6 +136,7 @@ func (x *exchange) checkPasscode(found *flow, method store.Method, code string, 
 		return
 	}
 	x.flows.clear(x, found.id)
+	x.sending.end(found)
 	if o.mustChange {
 		x.askNewPassword(o, event.How)
 		return

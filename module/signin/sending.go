@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -28,27 +29,46 @@ const (
 
 // sending knows how the delivery of codes goes, by the flow that asks for them.
 type sending struct {
-	deliveries *otter.Cache[[sha256.Size]byte, *deliver.Delivery]
+	underWay *otter.Cache[[sha256.Size]byte, *sentCode]
+}
+
+// sentCode is the code that was sent last in a flow.
+type sentCode struct {
+	delivery atomic.Pointer[deliver.Delivery]
 }
 
 func newSending() sending {
-	return sending{otter.Must(&otter.Options[[sha256.Size]byte, *deliver.Delivery]{MaximumSize: maxSending})}
+	return sending{otter.Must(&otter.Options[[sha256.Size]byte, *sentCode]{MaximumSize: maxSending})}
 }
 
-func (s sending) note(f *flow, d *deliver.Delivery) {
-	s.deliveries.Set([sha256.Size]byte(f.ID), d)
+// deliver has a code of a flow delivered. The one before, if it is still under
+// way, is of no use any more and must not arrive after it.
+func (s sending) deliver(f *flow, start func(wanted func() bool) *deliver.Delivery) {
+	id, code := [sha256.Size]byte(f.ID), new(sentCode)
+	s.underWay.Set(id, code)
+	code.delivery.Store(start(func() bool {
+		last, ok := s.underWay.GetIfPresent(id)
+		return !ok || last == code
+	}))
 }
+
+// end says that a flow waits for no code any more.
+func (s sending) end(f *flow) { s.underWay.Set([sha256.Size]byte(f.ID), new(sentCode)) }
 
 // failed reports whether the code that a flow waits for could not be delivered
 // so far.
 func (s sending) failed(ctx context.Context, f *flow) bool {
-	d, ok := s.deliveries.GetIfPresent([sha256.Size]byte(f.ID))
+	code, ok := s.underWay.GetIfPresent([sha256.Size]byte(f.ID))
 	if !ok {
+		return false
+	}
+	delivery := code.delivery.Load()
+	if delivery == nil {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, firstTry)
 	defer cancel()
-	return d.Wait(ctx).Failed()
+	return delivery.Wait(ctx).Failed()
 }
 
 // send sends the code that a flow asks for from now on. phone is a number that
@@ -63,11 +83,13 @@ func (x *exchange) send(f *flow, method store.Method, phone string) error {
 		Account: f.account, Code: code.Code, Expires: code.Expires, SettingUp: f.Stage == stageEnroll,
 		Host: x.visit.Host, Language: x.Pages.Language(x.r),
 	}
-	if method == store.MethodSMS {
-		x.sending.note(f, x.Letters.Text(what, f.receives(method)))
-	} else {
-		x.sending.note(f, x.Letters.Mail(what))
-	}
+	x.sending.deliver(f, func(wanted func() bool) *deliver.Delivery {
+		what.Wanted = wanted
+		if method == store.MethodSMS {
+			return x.Letters.Text(what, f.receives(method))
+		}
+		return x.Letters.Mail(what)
+	})
 	x.Trail.Add(store.Event{
 		Action: "passcode.send", Outcome: audit.Success, AccountID: f.AccountID, Address: x.address(), How: string(method),
 	})

@@ -226,6 +226,29 @@ func TestCodeCannotBeDelivered(t *testing.T) {
 	}
 }
 
+// What could not be delivered at first does not arrive when another code has
+// taken its place, or nobody waits for one any more.
+func TestLateCodes(t *testing.T) {
+	s, _ := withMail(t, store.MethodSMS)
+	s.senders.mail.Fail(delivertest.Recipient, delivertest.Answer(451))
+	b := s.browser()
+	flow := b.begin("/")
+	b.get(answer.Passcode + "?flow=" + flow).as("200").says("could not be delivered")
+	b.sendAgain(flow, "sms").as("303 " + answer.Passcode + "?flow=" + flow + "&method=sms")
+	code, _ := s.texted()
+	s.senders.mail.Fail(delivertest.Recipient, nil)
+	b.passcode(flow, code).as("303 /")
+
+	// The next letter that arrives is the next flow's.
+	again := s.browser()
+	flow = again.begin("/")
+	mailed := s.mailed()
+	again.passcode(flow, mailed).as("303 /")
+	if late := s.senders.mail.Letters(); len(late) != 0 {
+		t.Errorf("%d letters more", len(late))
+	}
+}
+
 // Somebody whose only way is gone is told so, and a recovery code lets them in.
 func TestSenderGone(t *testing.T) {
 	s, alice := withMail(t)

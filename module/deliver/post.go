@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// maxWaiting bounds what has not been delivered yet.
+	// maxWaiting bounds what has not been delivered yet by the same way.
 	maxWaiting = 1000
-	// atOnce is how many are delivered at the same time.
+	// atOnce is how many are delivered at the same time by the same way.
 	atOnce = 4
 )
 
@@ -41,10 +41,22 @@ const (
 // now at least.
 func (s State) Failed() bool { return s == Failing || s == GivenUp }
 
+// Way is how a parcel goes.
+type Way int
+
+// The ways.
+const (
+	ByMail Way = iota
+	ByText
+)
+
 // Parcel is something to be delivered.
 type Parcel struct {
 	// Send tries once.
 	Send func(context.Context) error
+	// By is the way that it goes: what waits for a server that hangs holds
+	// up nothing that goes another way. Default: ByMail.
+	By Way
 	// What it is, for the log: "a passcode by mail". Never a secret.
 	What string
 	// Account is whom it is for, for the log.
@@ -78,21 +90,25 @@ type Post struct {
 	log   *zap.Logger
 	clock func() time.Time
 
-	slots chan struct{}
-	ctx   context.Context // ends when the post closes
+	slots [ByText + 1]chan struct{} // by way
+	ctx   context.Context           // ends when the post closes
 	stop  context.CancelFunc
 	group sync.WaitGroup // all that is under way
 	first sync.WaitGroup // what is tried for the first time
 
 	mu      sync.Mutex
-	waiting int
+	waiting [ByText + 1]int // by way
 	closed  bool
 }
 
 // NewPost returns a post that delivers until it is closed.
 func NewPost(log *zap.Logger, clock func() time.Time) *Post {
 	ctx, stop := context.WithCancel(context.Background())
-	return &Post{log: log, clock: clock, slots: make(chan struct{}, atOnce), ctx: ctx, stop: stop}
+	p := &Post{log: log, clock: clock, ctx: ctx, stop: stop}
+	for way := range p.slots {
+		p.slots[way] = make(chan struct{}, atOnce)
+	}
+	return p
 }
 
 // Deliver takes a parcel and returns at once.
@@ -100,18 +116,18 @@ func (p *Post) Deliver(parcel Parcel) *Delivery {
 	d := &Delivery{Parcel: parcel, tried: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.waiting >= maxWaiting {
+	if p.closed || p.waiting[d.By] >= maxWaiting {
 		d.state.Store(int32(GivenUp))
 		close(d.tried)
 		p.log.Error("not delivered: too much is waiting for delivery already", zap.String("what", d.What), zap.String("account", d.Account))
 		return d
 	}
-	p.waiting++
+	p.waiting[d.By]++
 	p.first.Add(1)
 	p.group.Go(func() {
 		p.carry(d)
 		p.mu.Lock()
-		p.waiting--
+		p.waiting[d.By]--
 		p.mu.Unlock()
 	})
 	return d
@@ -164,8 +180,8 @@ func (p *Post) carry(d *Delivery) {
 
 func (p *Post) try(d *Delivery) error {
 	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
+	case p.slots[d.By] <- struct{}{}:
+		defer func() { <-p.slots[d.By] }()
 	case <-p.ctx.Done():
 		return fmt.Errorf("stopping: %w", p.ctx.Err())
 	}

@@ -76,6 +76,10 @@ func TestDeliverHoldsNobodyUp(t *testing.T) {
 		if d := p.Deliver(Parcel{Send: hang, Until: began.Add(time.Hour)}); d.Wait(t.Context()) != GivenUp {
 			t.Error("there is no bound to what waits")
 		}
+		texted := p.Deliver(Parcel{By: ByText, Send: func(context.Context) error { return nil }, Until: began.Add(time.Hour)})
+		if texted.Wait(t.Context()) != Sent {
+			t.Error("what goes another way waits too")
+		}
 		synctest.Wait()
 		if !time.Now().Equal(began) || most.Load() != atOnce {
 			t.Errorf("it took %v, %d at once", time.Since(began), most.Load())

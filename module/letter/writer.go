@@ -138,7 +138,7 @@ func (w *Writer) Mail(c Code) *deliver.Delivery {
 // Text sends a passcode to a phone, whose number is as in E.164.
 func (w *Writer) Text(c Code, phone string) *deliver.Delivery {
 	return w.Post.Deliver(deliver.Parcel{
-		What: "a passcode by text message", Account: c.Account.ID, Until: c.Expires,
+		By: deliver.ByText, What: "a passcode by text message", Account: c.Account.ID, Until: c.Expires,
 		Send: func(ctx context.Context) error {
 			if c.Wanted != nil && !c.Wanted() {
 				return nil

@@ -49,9 +49,9 @@ func NewMailer(c MailConfig) (*Mailer, error) {
 	case ImplicitTLS:
 		options = append(options, mail.WithSSL())
 	case NoTLS:
-		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+		options = append(options, mail.WithTLSPolicy(mail.NoTLS), mail.WithDialContextFunc(dial))
 	default:
-		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory))
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory), mail.WithDialContextFunc(dial))
 	}
 	if c.Username != "" {
 		auth := mail.SMTPAuthAutoDiscover
@@ -66,6 +66,24 @@ func NewMailer(c MailConfig) (*Mailer, error) {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
 	return &Mailer{from: c.From, client: client}, nil
+}
+
+// sending is the key under which the context of a Send holds that of the whole
+// conversation; the mail client ends its own once it is connected.
+type sending struct{}
+
+// dial connects until the conversation is over: the mail client leaves a
+// connection open on which it could not agree with the server, and the server
+// would count it.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	connection, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if whole, ok := ctx.Value(sending{}).(context.Context); ok {
+		context.AfterFunc(whole, func() { _ = connection.Close() })
+	}
+	return connection, nil
 }
 
 // Send hands m to the mail server. An error that is not Permanent may be gone
@@ -85,7 +103,7 @@ func (m *Mailer) Send(ctx context.Context, letter Mail) error {
 
 	ctx, cancel := context.WithTimeout(ctx, 3*sendTimeout)
 	defer cancel()
-	connection, err := m.client.DialToSMTPClientWithContext(ctx)
+	connection, err := m.client.DialToSMTPClientWithContext(context.WithValue(ctx, sending{}, ctx))
 	if err != nil {
 		return fmt.Errorf("connecting to the mail server %s: %w", m.client.ServerAddr(), err)
 	}

@@ -6,7 +6,10 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
+	"io"
 	"math/big"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -165,6 +168,47 @@ func TestMailHangs(t *testing.T) {
 			}
 			if err := m.Send(t.Context(), letter); err == nil || Permanent(err) {
 				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// Whatever the server and the mailer cannot agree on, the connection ends.
+func TestMailHangsUp(t *testing.T) {
+	for name, says := range map[string]string{
+		"no greeting": "554 go away\r\n",
+		"no STARTTLS": "220 mail.example.test\r\n250 mail.example.test\r\n250 OK\r\n",
+		"no TLS":      "220 mail.example.test\r\n250-mail.example.test\r\n250 STARTTLS\r\n454 not now\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ln.Close()
+			ended := make(chan error, 1)
+			go func() {
+				conn, err := ln.Accept()
+				if err == nil {
+					_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+					_, _ = io.WriteString(conn, says)
+					_, err = io.Copy(io.Discard, conn)
+					conn.Close()
+				}
+				ended <- err
+			}()
+			c := MailConfig{Server: ln.Addr().String(), From: "gate@example.test"}
+			c.SetDefaults()
+			m, err := NewMailer(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Send(t.Context(), Mail{To: "alice@example.test", Subject: "s", Text: "t", HTML: "h"}); err == nil {
+				t.Error("sent")
+			}
+			var late net.Error
+			if err := <-ended; errors.As(err, &late) && late.Timeout() {
+				t.Error("the connection is still open")
 			}
 		})
 	}

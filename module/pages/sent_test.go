@@ -17,7 +17,7 @@ func TestPasscodeForms(t *testing.T) {
 	once, enough, spent := to, to, to
 	once.Once, enough.Once, enough.Enough, spent.Enough = true, true, true, true
 	const number = "+819012345678"
-	recovery := "/auth-gateway/passcode flow=f passcode | Continue with recovery code"
+	recovery := "/auth-gateway/passcode flow=f recovery=1 passcode | Continue with recovery code"
 	for _, test := range []struct {
 		name  string
 		page  Page
@@ -51,7 +51,7 @@ func TestPasscodeForms(t *testing.T) {
 			"/auth-gateway/passcode flow=f | method=app Use your authenticator app", recovery,
 		}, "Start over*"},
 		{"nothing but recovery codes", Passcode{Flow: "f", TrustDevice: time.Hour}, []string{
-			"/auth-gateway/passcode flow=f passcode trust_device=on | Continue with recovery code*",
+			"/auth-gateway/passcode flow=f recovery=1 passcode trust_device=on | Continue with recovery code*",
 		}, "Start over"},
 
 		{"wizard: app", Enroll{Flow: "f", URL: testURL, Key: testKey, Others: []string{"sms"}}, []string{

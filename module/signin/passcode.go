@@ -63,7 +63,7 @@ func (x *exchange) takePasscode() {
 		page := x.passcodePage(found, method)
 		page.Message = message
 		page.Trust = form.Get("trust_device") != ""
-		page.Recovery = account.LooksLikeRecoveryCode(form.Get("passcode"))
+		page.Recovery = x.typedRecoveryCode()
 		x.write(status, stepAddress(answer.Passcode, found, method), page)
 	}
 	code := form.Get("passcode")
@@ -83,6 +83,13 @@ func (x *exchange) takePasscode() {
 		return
 	}
 	x.checkPasscode(found, method, code, again)
+}
+
+// typedRecoveryCode reports whether what was posted was meant for a recovery
+// code: by its looks, or because it was typed where one belongs.
+func (x *exchange) typedRecoveryCode() bool {
+	form := x.r.PostForm
+	return form.Get("recovery") != "" || account.LooksLikeRecoveryCode(form.Get("passcode"))
 }
 
 // waitsFor reports whether there is something to type of that method by now.
@@ -188,7 +195,7 @@ func (x *exchange) passcodeRefused(err error, found *flow, method store.Method, 
 // sentCodeOver reports whether the code that was sent cannot be right any more,
 // so that typing on does not help. found is as it was before the guess.
 func (x *exchange) sentCodeOver(found *flow, method store.Method) bool {
-	if method == store.MethodApp || found.Sent == 0 || account.LooksLikeRecoveryCode(x.r.PostForm.Get("passcode")) {
+	if method == store.MethodApp || found.Sent == 0 || x.typedRecoveryCode() {
 		return false
 	}
 	now := found.Flow

@@ -223,6 +223,10 @@ func TestRecoveryCode(t *testing.T) {
 	flow := again.begin("/")
 	again.passcode(flow, recovery[3]).as("401").says("recovery code")
 	again.is("")
+	for _, mistyped := range []string{recovery[4] + "x", "123456"} {
+		again.post(answer.Passcode, "flow", flow, "recovery", "1", "passcode", mistyped).as("401").says("That recovery code is not right")
+	}
+	again.post(answer.Passcode, "flow", flow, "recovery", "1", "passcode", "").as("401").says("Enter a recovery code")
 	person, err := s.people.Show(t.Context(), alice.ID)
 	s.must(err)
 	if person.RecoveryCodes != 9 {

@@ -56,13 +56,14 @@ func (x *exchange) writeEnrollment(found *flow, method store.Method, phone strin
 		Others:    others(methods, method),
 		Sent:      x.sent(found, method),
 		ByChoice:  found.byChoice(),
-		Step:      enrollMethod,
-		Steps:     enrollSteps,
 		StartOver: answer.SignInFor(found.ReturnTo),
 		Message:   message,
 	}
 	if page.ByChoice {
 		page.StartOver = found.ReturnTo
+	}
+	if len(found.factors) == 0 { // otherwise there are recovery codes already
+		page.Step, page.Steps = enrollMethod, enrollSteps
 	}
 	if page.Sent.Undelivered && message.Kind == pages.NoMessage {
 		page.Message.Kind = pages.NotDelivered
@@ -253,6 +254,7 @@ func (x *exchange) finishEnrollment(found *flow, method store.Method, code strin
 		Codes:    codes,
 		Email:    found.account.Attributes.Email,
 		Continue: onward,
+		Account:  aboutThemselves(onward),
 		Step:     enrollCodes,
 		Steps:    enrollSteps,
 	})

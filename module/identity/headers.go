@@ -9,9 +9,6 @@ import (
 	"strings"
 )
 
-// AssertionHeader is the header of the signed assertion.
-const AssertionHeader = "X-Auth-Gateway-Assertion"
-
 // The presets of identity headers.
 const (
 	PresetRemote       = "remote"

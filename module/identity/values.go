@@ -87,6 +87,27 @@ func (a *Attributes) Values(name string) []string {
 	return slices.Clone(list)
 }
 
+// Named returns the attributes by their names: lists as they are, and what is
+// not known left out. The lists must not be changed.
+func (a *Attributes) Named() map[string]any {
+	named := make(map[string]any)
+	set := func(name string) {
+		switch one, list := a.Get(name); {
+		case one != "":
+			named[name] = one
+		case len(list) > 0:
+			named[name] = list
+		}
+	}
+	for _, name := range attributeNames {
+		set(name)
+	}
+	for key := range a.Fields {
+		set(fieldPrefix + key)
+	}
+	return named
+}
+
 func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
-	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 )
 
@@ -20,7 +19,10 @@ func (x *exchange) whoami() {
 		x.Answers.Challenge(x.w, x.r, x.visit, answer.Challenged{Original: "/", Program: true})
 		return
 	}
-	body, err := json.MarshalIndent(named(live.Identity()), "", "  ")
+	id := live.Identity()
+	named := id.Named()
+	named["id"] = id.Account
+	body, err := json.MarshalIndent(named, "", "  ")
 	if err != nil {
 		x.storeFault(fmt.Errorf("writing an identity: %w", err))
 		return
@@ -41,38 +43,4 @@ func (x *exchange) opensAny(made policy.Made) bool {
 		}
 	}
 	return false
-}
-
-// named is an identity by the names of its attributes: lists as arrays, and
-// what is not known left out.
-func named(id identity.Identity) map[string]any {
-	values := map[string]any{"id": id.Account}
-	for name, value := range map[string]string{
-		"email":          id.Email,
-		"name":           id.Name,
-		"role":           string(id.Role),
-		"phone":          id.Phone,
-		"locale":         id.Locale,
-		"picture":        id.Picture,
-		"external_id":    id.ExternalID,
-		"custom_role_id": id.CustomRoleID,
-	} {
-		if value != "" {
-			values[name] = value
-		}
-	}
-	for name, list := range map[string][]string{
-		"groups":           id.Groups,
-		"organizations":    id.Organizations,
-		"organization_ids": id.OrganizationIDs,
-		"tags":             id.Tags,
-	} {
-		if len(list) > 0 {
-			values[name] = list
-		}
-	}
-	for key, value := range id.Fields {
-		values["field."+key] = value
-	}
-	return values
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/deliver"
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
@@ -53,6 +54,11 @@ type App struct {
 
 	// Brand is how the pages show whose they are.
 	Brand pages.Brand `json:"brand,omitzero"`
+
+	// Organizations are the known organizations: external id by name, "" for
+	// one without. Of those that a provider names for a person only these are
+	// kept. Default: all are kept, as they come.
+	Organizations identity.Organizations `json:"organizations,omitempty"`
 
 	// SSO are the OpenID Connect identity providers by name. Names are a-z,
 	// 0-9, "_" and "-" with a letter first, here and of audiences.

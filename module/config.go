@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/text/language"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 )
@@ -107,6 +108,22 @@ func (a *App) resolve() (wrong mistake.List) {
 		wrong.Within("sms", inner)
 	}
 
+	if a.Organizations != nil {
+		resolved := make(identity.Organizations, len(a.Organizations))
+		var inner mistake.List
+		for name, id := range sorted(a.Organizations) {
+			text := name
+			one(&inner, name, mistake.Whole, &text)
+			one(&inner, name, 0, &id)
+			if _, twice := resolved[text]; twice {
+				inner.Addf(name, "is there twice")
+			}
+			resolved[text] = id
+		}
+		a.Organizations = resolved
+		wrong.Within("organizations", inner)
+	}
+
 	for name, config := range sorted(a.SSO) {
 		if config == nil {
 			continue // Check says so
@@ -119,6 +136,12 @@ func (a *App) resolve() (wrong mistake.List) {
 		all(&inner, "admit", config.Admit)
 		all(&inner, "ip_ranges", config.IPRanges)
 		one(&inner, "button", mistake.Whole, &config.Button)
+		var claims mistake.List
+		for attribute, claim := range sorted(config.Claims) {
+			one(&claims, attribute, mistake.Whole, &claim)
+			config.Claims[attribute] = claim
+		}
+		inner.Within("claims", claims)
 		wrong.Within("sso "+name, inner)
 	}
 	return wrong
@@ -136,6 +159,11 @@ func (a *App) Check() (wrong mistake.List) {
 	if a.SMS != nil {
 		wrong.Within("sms", a.SMS.Validate())
 	}
+
+	if a.Organizations != nil && len(a.Organizations) == 0 {
+		wrong.Addf("organizations", "is empty: name those that are known, or leave the word out to take any")
+	}
+	wrong.Within("organizations", a.Organizations.Validate())
 
 	for name, config := range sorted(a.SSO) {
 		part := "sso " + name

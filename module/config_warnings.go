@@ -22,6 +22,7 @@ func (a *App) Warnings() (odd mistake.List) {
 		if !assigned[name] {
 			odd.Addf("sso "+name, "is assigned to no audience and therefore inactive: add `sso %s` to an audience", name)
 		}
+		odd.Within("sso "+name, a.SSO[name].Warnings())
 	}
 	for name, audience := range sorted(a.Audiences) {
 		target := a.SSO[audience.RedirectTo]

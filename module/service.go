@@ -53,7 +53,7 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	s := &service{sessions: keeper}
 	providers := make(map[string]*signin.Provider, len(a.SSO))
 	for name, config := range a.SSO {
-		provider, err := sso.NewProvider(name, *config, config.ClientSecret, sso.Options{Log: a.log.Named("sso")})
+		provider, err := sso.NewProvider(name, *config, config.ClientSecret, sso.Options{Organizations: a.Organizations, Log: a.log.Named("sso")})
 		if err != nil {
 			return nil, err
 		}

@@ -192,7 +192,8 @@ func (p *People) person(tx store.Tx, id string) (person Person, err error) {
 
 // SetAttributes changes what is known of a person. edit may run more than once.
 // With another e-mail address everything ends that rests on the one before:
-// links and passcodes mailed there, sessions, trusted browsers.
+// links and passcodes mailed there, sessions, trusted browsers. What a provider
+// sends of the person replaces it at their next sign-in through that.
 func (p *People) SetAttributes(ctx context.Context, id string, edit func(*identity.Attributes) error, then Then) error {
 	return p.change(ctx, id, "changing", then, func(tx store.Tx, a store.Account) error {
 		attributes := a.Attributes
@@ -202,6 +203,7 @@ func (p *People) SetAttributes(ctx context.Context, id string, edit func(*identi
 		if err := checkAttributes(attributes); err != nil {
 			return err
 		}
+		settle(&attributes)
 		if err := tx.SaveAttributes(id, attributes, p.clock()); err != nil || identity.EmailKey(attributes.Email) == identity.EmailKey(a.Attributes.Email) {
 			return err
 		}

@@ -33,6 +33,25 @@ type Assertion struct {
 	// Attributes that the provider told. Name counts where it is told, Role
 	// where a claim gave one; the e-mail address is that above.
 	Attributes identity.Attributes
+
+	// Changes are the other attributes that the provider told.
+	Changes identity.Changes
+}
+
+// SignedIn is an account as a sign-in through a provider left it.
+type SignedIn struct {
+	store.Account
+
+	// Refused: the person is not let in, since they are no member. No session
+	// may be made.
+	Refused bool
+
+	// RoleBefore is the role that the account had; end-user if it was made
+	// just now.
+	RoleBefore identity.Role
+
+	// LeftOut names the attributes for which the account has no room.
+	LeftOut []string
 }
 
 // Admission says who may get an account through an SSO config.
@@ -57,6 +76,12 @@ type Admission struct {
 	// MaxRole is the highest role a claim can give. The zero value allows
 	// end-user only.
 	MaxRole identity.Role
+
+	// Member reports whether somebody with that role is one of those whom the
+	// person wants to join. Whoever is known and is not, is not let in; what
+	// the provider told is kept all the same, for it may be what has made the
+	// difference. nil: everybody is.
+	Member func(identity.Role) bool
 }
 
 // Words of Admission.Admit that are not mail domains.
@@ -80,6 +105,8 @@ const (
 	EmailTaken RefusalReason = "email_taken"
 	// Suspended: their account is suspended.
 	Suspended RefusalReason = "suspended"
+	// NotMember: their role is not among those of Admission.Member.
+	NotMember RefusalReason = "not_member"
 	// TooManyNew: more accounts are made than may be; later it will work.
 	TooManyNew RefusalReason = "too_many_new"
 )
@@ -102,6 +129,11 @@ func refuse(reason RefusalReason, format string, args ...any) *Refusal {
 // vouches for, or makes it as the rules allow, takes over the attributes that
 // the provider told, and records the sign-in. Then it calls then, in the same
 // Update, to make the session; what then returns as an error undoes everything.
+// It is called, too, when somebody known is refused as no member, so that what
+// has changed can be told.
+//
+// The provider is the source of the attributes that it sends: they win over
+// what an administrator has set meanwhile. What it does not send stays.
 //
 // The account is found by (issuer, subject) and nothing else. An address that
 // the provider has changed to one of another account refuses the sign-in:
@@ -110,24 +142,25 @@ func refuse(reason RefusalReason, format string, args ...any) *Refusal {
 //
 // A person who is not let in gets a *Refusal. Other errors are the store's, or
 // those of then.
-func (p *People) SignInThroughProvider(ctx context.Context, a Assertion, rules Admission, then func(tx store.Tx, account store.Account) error) (store.Account, error) {
+func (p *People) SignInThroughProvider(ctx context.Context, a Assertion, rules Admission, then func(tx store.Tx, in SignedIn) error) (SignedIn, error) {
 	if a.Issuer == "" || a.Subject == "" || a.SSO == "" {
-		return store.Account{}, errors.New("signing in through a provider: the assertion has no issuer, subject or SSO config")
+		return SignedIn{}, errors.New("signing in through a provider: the assertion has no issuer, subject or SSO config")
 	}
 	a.Email = strings.TrimSpace(a.Email)
 	if !usableAddress(a.Email) {
-		return store.Account{}, refuse(NoEmail, "sso %s: %q is not an address that can be used", a.SSO, a.Email)
+		return SignedIn{}, refuse(NoEmail, "sso %s: %q is not an address that can be used", a.SSO, a.Email)
 	}
 	if !a.EmailVerified && !rules.TrustEmail {
-		return store.Account{}, refuse(Unverified, "sso %s: the provider does not mark %s as verified (email_verified); if it only ever sends addresses that it has checked, set trust_email",
+		return SignedIn{}, refuse(Unverified, "sso %s: the provider does not mark %s as verified (email_verified); if it only ever sends addresses that it has checked, set trust_email",
 			a.SSO, a.Email)
 	}
 
-	var signedIn store.Account
+	var in SignedIn
 	counted := false // Update may run the function more than once
 	err := p.store.Update(ctx, func(tx store.Tx) error {
 		now := p.clock()
 		account, err := tx.AccountBySSO(a.Issuer, a.Subject)
+		known := err == nil
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			account, err = p.admit(tx, a, rules, now, &counted)
@@ -137,25 +170,40 @@ func (p *People) SignInThroughProvider(ctx context.Context, a Assertion, rules A
 		if err != nil {
 			return err
 		}
-		if err := takeOver(tx, &account, a, rules, now); err != nil {
+		in = SignedIn{RoleBefore: account.Attributes.Role}
+		var role identity.Role
+		if role, in.LeftOut, err = takeOver(tx, account, a, rules, now); err != nil {
 			return err
 		}
-		link := store.SSOLink{Issuer: a.Issuer, Subject: a.Subject, AccountID: account.ID, SSO: a.SSO, CreatedAt: now, UsedAt: now}
-		if err := tx.SaveSSOLink(link); err != nil {
-			return fmt.Errorf("linking account %s: %w", account.ID, err)
+		in.Refused = rules.Member != nil && !rules.Member(role)
+		switch {
+		case in.Refused && !known:
+			return notMember(a, account.ID, role)
+		case !in.Refused:
+			link := store.SSOLink{Issuer: a.Issuer, Subject: a.Subject, AccountID: account.ID, SSO: a.SSO, CreatedAt: now, UsedAt: now}
+			if err := tx.SaveSSOLink(link); err != nil {
+				return fmt.Errorf("linking account %s: %w", account.ID, err)
+			}
+			if err := tx.RecordSignIn(account.ID, now); err != nil {
+				return fmt.Errorf("recording the sign-in of account %s: %w", account.ID, err)
+			}
 		}
-		if err := tx.RecordSignIn(account.ID, now); err != nil {
-			return fmt.Errorf("recording the sign-in of account %s: %w", account.ID, err)
-		}
-		if signedIn, err = tx.Account(account.ID); err != nil {
+		if in.Account, err = tx.Account(account.ID); err != nil {
 			return fmt.Errorf("reading account %s: %w", account.ID, err)
 		}
-		return then(tx, signedIn)
+		return then(tx, in)
 	})
 	if err != nil {
-		return store.Account{}, err
+		return SignedIn{}, err
 	}
-	return signedIn, nil
+	if in.Refused {
+		return in, notMember(a, in.ID, in.Attributes.Role)
+	}
+	return in, nil
+}
+
+func notMember(a Assertion, id string, role identity.Role) *Refusal {
+	return refuse(NotMember, "sso %s: account %s has the role %s", a.SSO, id, role)
 }
 
 // admit returns the account of somebody whom the store does not know yet.
@@ -253,31 +301,40 @@ func admitted(admit []string, email string) bool {
 	return slices.ContainsFunc(admit, func(allowed string) bool { return domain == strings.ToLower(allowed) })
 }
 
-// takeOver stores what the provider told, if it is something new.
-func takeOver(tx store.Tx, account *store.Account, a Assertion, rules Admission, now time.Time) error {
-	attributes := account.Attributes
+// takeOver stores what the provider told, if it is something new, and returns
+// the role that the account has now. leftOut names the attributes for which there
+// is no room.
+func takeOver(tx store.Tx, account store.Account, a Assertion, rules Admission, now time.Time) (role identity.Role, leftOut []string, err error) {
+	had, attributes := account.Attributes, account.Attributes
+	leftOut = a.Changes.Apply(&attributes)
 	attributes.Email = a.Email
 	if a.Attributes.Name != "" {
 		attributes.Name = a.Attributes.Name
 	}
-	var err error
-	if attributes.Role, err = roleByClaim(tx, *account, a.Attributes.Role, rules.MaxRole); err != nil {
-		return err
+	if attributes.Role, err = roleByClaim(tx, account, a.Attributes.Role, rules.MaxRole); err != nil {
+		return "", nil, err
 	}
-	had := account.Attributes
-	if attributes.Email == had.Email && attributes.Name == had.Name && attributes.Role == had.Role {
-		return nil
+	settle(&attributes)
+	if attributes.Equal(&had) {
+		return attributes.Role, leftOut, nil
 	}
 	err = tx.SaveAttributes(account.ID, attributes, now)
 	if errors.Is(err, store.ErrEmailTaken) {
-		return refuse(EmailTaken, "sso %s: the provider changed the address of account %s from %s to %s, which belongs to another account",
+		return "", nil, refuse(EmailTaken, "sso %s: the provider changed the address of account %s from %s to %s, which belongs to another account",
 			a.SSO, account.ID, had.Email, attributes.Email)
 	}
 	if err != nil {
-		return fmt.Errorf("saving the attributes of account %s: %w", account.ID, err)
+		return "", nil, fmt.Errorf("saving the attributes of account %s: %w", account.ID, err)
 	}
-	account.Attributes = attributes
-	return nil
+	return attributes.Role, leftOut, nil
+}
+
+// settle takes away what does not count for who has the role: a custom role
+// does from agent up.
+func settle(attributes *identity.Attributes) {
+	if !attributes.Role.AtLeast(identity.Agent) {
+		attributes.CustomRoleID = ""
+	}
 }
 
 // roleByClaim returns the role of an account after a claim has spoken. No

@@ -26,7 +26,7 @@ func alice() Assertion {
 func anyone() Admission { return Admission{Admit: []string{"any"}, MaxRole: identity.Agent} }
 
 // through signs somebody in who has to get in.
-func (w *world) through(a Assertion, rules Admission) store.Account {
+func (w *world) through(a Assertion, rules Admission) SignedIn {
 	w.t.Helper()
 	account, err := w.SignInThroughProvider(w.t.Context(), a, rules, keep)
 	if err != nil {
@@ -40,7 +40,7 @@ func (w *world) through(a Assertion, rules Admission) store.Account {
 func (w *world) refused(a Assertion, rules Admission, reason RefusalReason, detail string) {
 	w.t.Helper()
 	before := w.everything()
-	_, err := w.SignInThroughProvider(w.t.Context(), a, rules, func(store.Tx, store.Account) error {
+	_, err := w.SignInThroughProvider(w.t.Context(), a, rules, func(store.Tx, SignedIn) error {
 		w.t.Error("a session would have been made")
 		return nil
 	})
@@ -74,12 +74,12 @@ func (w *world) everything() string {
 	return b.String()
 }
 
-func keep(store.Tx, store.Account) error { return nil }
+func keep(store.Tx, SignedIn) error { return nil }
 
 func TestFirstSignInMakesTheAccount(t *testing.T) {
 	w := newWorld(t)
-	var inside store.Account
-	got, err := w.SignInThroughProvider(t.Context(), alice(), anyone(), func(tx store.Tx, account store.Account) error {
+	var inside SignedIn
+	got, err := w.SignInThroughProvider(t.Context(), alice(), anyone(), func(tx store.Tx, account SignedIn) error {
 		inside = account
 		_, err := tx.Account(account.ID)
 		return err
@@ -355,7 +355,7 @@ func TestThenUndoes(t *testing.T) {
 	w := newWorld(t)
 	before := w.everything()
 	broken := errors.New("no session")
-	_, err := w.SignInThroughProvider(t.Context(), alice(), anyone(), func(store.Tx, store.Account) error { return broken })
+	_, err := w.SignInThroughProvider(t.Context(), alice(), anyone(), func(store.Tx, SignedIn) error { return broken })
 	if !errors.Is(err, broken) {
 		t.Errorf("error %v", err)
 	}

@@ -6,14 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// How long the claims that are kept may be, in bytes.
-const (
-	maxEmail = 254 // RFC 5321, section 4.5.3.1.3
-	maxName  = 256
-)
-
 // Claims is what is kept of what a provider says about a person, from the ID
-// token and from UserInfo (OpenID Connect Core 1.0, section 5.1).
+// token and from UserInfo (OpenID Connect Core 1.0, section 5.1), as a Mapping
+// reads it.
 type Claims struct {
 	// Email is the address as the provider wrote it; "" if it sent none, or
 	// something that is none.
@@ -22,28 +17,31 @@ type Claims struct {
 	// EmailVerified says whether the provider marks Email as verified.
 	EmailVerified bool
 
-	// Name is the person's full name, or "".
+	// Name is the person's full name, or "", which changes nothing.
 	Name string
+
+	// Role is the role that a claim gives, or "", which changes nothing. How
+	// much of it counts is not decided here.
+	Role Role
+
+	// Changes are the other attributes that the provider told.
+	Changes Changes
+
+	// Ignored says of which claims something cannot be an attribute, and why,
+	// for the log. No values are told but that of a role.
+	Ignored []string
 }
 
-// FromClaims picks out of a provider's claims what is kept: name and e-mail
-// address. Everything else is forgotten.
-func FromClaims(claims map[string]any) Claims {
-	return Claims{
-		Email:         cleanEmail(claims["email"]),
-		EmailVerified: isTrue(claims["email_verified"]),
-		Name:          cleanName(claims["name"]),
-	}
-}
+// maxIgnored is how much of what is ignored is told.
+const maxIgnored = 20
 
-// Apply updates attributes with what the provider sent. What it did not send
-// stays as it is.
-func (c Claims) Apply(to *Attributes) {
-	if c.Email != "" {
-		to.Email = c.Email
-	}
-	if c.Name != "" {
-		to.Name = c.Name
+// ignore notes why something of a claim is not kept.
+func (c *Claims) ignore(attribute, claim, reason string) {
+	switch {
+	case len(c.Ignored) < maxIgnored:
+		c.Ignored = append(c.Ignored, attribute+" (claim "+claim+"): "+reason)
+	case len(c.Ignored) == maxIgnored:
+		c.Ignored = append(c.Ignored, "and more")
 	}
 }
 

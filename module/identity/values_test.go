@@ -65,53 +65,6 @@ func TestPlaceholder(t *testing.T) {
 	}
 }
 
-func TestFromClaims(t *testing.T) {
-	for _, tc := range []struct {
-		name   string
-		claims map[string]any
-		want   Claims
-	}{
-		{"usual", map[string]any{"email": "a@b.test", "email_verified": true, "name": "Alice"}, Claims{"a@b.test", true, "Alice"}},
-		{"nothing", nil, Claims{}},
-		{"S9: nothing else is kept", map[string]any{"role": "admin", "groups": []any{"admin"}, "phone_number": "+1"}, Claims{}},
-		{"spaces around", map[string]any{"email": " a@b.test ", "name": " Alice\n"}, Claims{Email: "a@b.test", Name: "Alice"}},
-		{"verified as text", map[string]any{"email": "a@b.test", "email_verified": "true"}, Claims{"a@b.test", true, ""}},
-		{"not verified as text", map[string]any{"email": "a@b.test", "email_verified": "false"}, Claims{Email: "a@b.test"}},
-		{"verified as a number", map[string]any{"email": "a@b.test", "email_verified": 1.0}, Claims{Email: "a@b.test"}},
-		{"verified as a list", map[string]any{"email": "a@b.test", "email_verified": []any{true}}, Claims{Email: "a@b.test"}},
-		{"address as a list", map[string]any{"email": []any{"a@b.test"}}, Claims{}},
-		{"no address at all", map[string]any{"email": "alice"}, Claims{}},
-		{"half an address", map[string]any{"email": "@b.test"}, Claims{}},
-		{"the other half", map[string]any{"email": "a@"}, Claims{}},
-		{"two addresses", map[string]any{"email": "a@b.test c@d.test"}, Claims{}},
-		{"a line break", map[string]any{"email": "a@b.test\r\nBcc:c@d.test"}, Claims{}},
-		{"an invisible character", map[string]any{"email": "a\u200b@b.test"}, Claims{}},
-		{"not UTF-8", map[string]any{"email": "a\xff@b.test", "name": "A\xffb"}, Claims{Name: "Ab"}},
-		{"too long an address", map[string]any{"email": strings.Repeat("a", 250) + "@b.test"}, Claims{}},
-		{"too long a name", map[string]any{"name": strings.Repeat("日", 100)}, Claims{Name: strings.Repeat("日", 85)}},
-		{"a name in two lines", map[string]any{"name": "A\x00\nb"}, Claims{Name: "A  b"}},
-		{"a name that is none", map[string]any{"name": 7.0}, Claims{}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if got := FromClaims(tc.claims); got != tc.want {
-				t.Errorf("got %+v, want %+v", got, tc.want)
-			}
-		})
-	}
-}
-
-func TestApplyKeepsWhatWasNotSent(t *testing.T) {
-	person := Attributes{Email: "old@b.test", Name: "Old", Role: Agent}
-	Claims{Name: "New"}.Apply(&person)
-	if want := (Attributes{Email: "old@b.test", Name: "New", Role: Agent}); !reflect.DeepEqual(person, want) {
-		t.Errorf("got %+v, want %+v", person, want)
-	}
-	Claims{Email: "new@b.test"}.Apply(&person)
-	if want := (Attributes{Email: "new@b.test", Name: "New", Role: Agent}); !reflect.DeepEqual(person, want) {
-		t.Errorf("got %+v, want %+v", person, want)
-	}
-}
-
 func TestRoles(t *testing.T) {
 	if !Admin.AtLeast(Agent) || !Agent.AtLeast(EndUser) || !Agent.AtLeast(Agent) || Agent.AtLeast(Admin) || EndUser.AtLeast(Agent) {
 		t.Error("roles are out of order")

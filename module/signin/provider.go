@@ -6,9 +6,12 @@ import (
 	"net/http"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
@@ -160,8 +163,13 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assert
 		x.storeFault(err)
 		return
 	}
+	role := store.Event{Action: "role", Outcome: audit.Success, Address: x.address(), How: event.How}
 	var token string
-	var in store.Account
+	var in account.SignedIn
+	rules := x.Providers[name].Rules
+	rules.Member = func(role identity.Role) bool {
+		return x.verdict(door, returnTo, policy.Made{SSO: name, Role: role}) == policy.Opens
+	}
 	_, err = x.People.SignInThroughProvider(x.detached(), account.Assertion{
 		Issuer:        assertion.Issuer,
 		Subject:       assertion.Subject,
@@ -169,11 +177,16 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assert
 		Email:         assertion.Email,
 		EmailVerified: assertion.EmailVerified,
 		Attributes:    assertion.Attributes,
-	}, x.Providers[name].Rules, func(tx store.Tx, a store.Account) (err error) {
+		Changes:       assertion.Changes,
+	}, rules, func(tx store.Tx, a account.SignedIn) (err error) {
 		in = a
-		event.AccountID = a.ID
-		if x.verdict(door, returnTo, policy.Made{SSO: name, Role: a.Attributes.Role}) != policy.Opens {
-			return errNotMember
+		event.AccountID, role.AccountID = a.ID, a.ID
+		if a.Attributes.Role != a.RoleBefore {
+			role.Detail = fmt.Sprintf("%q to %q", a.RoleBefore, a.Attributes.Role)
+			err = x.Trail.Within(tx, role)
+		}
+		if a.Refused || err != nil {
+			return err
 		}
 		now := x.Clock()
 		token, err = x.Sessions.Begin(tx, session.Beginning{
@@ -188,13 +201,28 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assert
 		})
 		return errors.Join(err, x.Trail.Within(tx, event))
 	})
+	refused := (*account.Refusal)(nil)
+	if err == nil || errors.As(err, &refused) && refused.Reason == account.NotMember && in.Refused {
+		x.announceTaken(name, in, role)
+	}
 	if err != nil {
-		x.notLetIn(err, name, door, assertion, in)
+		x.notLetIn(err, name, door, assertion, in.ID)
 		return
 	}
 	x.Trail.Announce(event)
 	if x.signedIn(token, in.ID, door) {
 		x.redirect(returnTo)
+	}
+}
+
+// announceTaken tells of what the provider has changed.
+func (x *exchange) announceTaken(name string, in account.SignedIn, role store.Event) {
+	if in.Attributes.Role != in.RoleBefore {
+		x.Trail.Announce(role)
+	}
+	if len(in.LeftOut) > 0 {
+		x.Answers.Log.Warn("attributes of a provider are left out: the account has no room for more",
+			zap.String("sso", name), zap.String("account", in.ID), zap.Strings("attributes", in.LeftOut))
 	}
 }
 
@@ -208,20 +236,17 @@ var refusalKinds = map[account.RefusalReason]pages.ErrorKind{
 	account.TooManyNew:  pages.Busy,
 }
 
-// errNotMember: the provider is believed, but the account is not of this
-// audience.
-var errNotMember = errors.New("not of this audience")
-
-func (x *exchange) notLetIn(err error, name string, door *policy.Door, assertion *sso.Assertion, in store.Account) {
+func (x *exchange) notLetIn(err error, name string, door *policy.Door, assertion *sso.Assertion, accountID string) {
 	refused := (*account.Refusal)(nil)
+	isRefused := errors.As(err, &refused)
 	switch {
-	case errors.Is(err, errNotMember):
+	case isRefused && refused.Reason == account.NotMember:
 		x.Trail.Add(store.Event{
-			Action: "sign-in", Outcome: audit.Refused, AccountID: in.ID,
+			Action: "sign-in", Outcome: audit.Refused, AccountID: accountID,
 			Address: x.address(), How: "sso " + name, Detail: "not of audience " + door.Name(),
 		})
-		x.notMember(in.Attributes.Email, door)
-	case errors.As(err, &refused):
+		x.notMember(assertion.Email, door)
+	case isRefused:
 		x.Trail.Add(store.Event{
 			Action: "sign-in", Outcome: audit.Refused, Address: x.address(),
 			How: "sso " + name, Detail: refused.Error(),

@@ -76,6 +76,17 @@ type Config struct {
 	// candidate go straight to it.
 	Button string `json:"button,omitempty"`
 
+	// Claims says which claims become which attributes, attribute to claim:
+	// the claim's name, or the path to it through objects, such as
+	// "resource_access.app.roles". They come from the ID token, or from
+	// userinfo where it lacks one. "field.*" maps a whole family:
+	// "user_field_*" is every claim whose name begins so, with the rest as
+	// the field's key. "email_verified" stands for the claim that says
+	// whether the address is the person's.
+	// Default: email, email_verified and name from the claims of that name;
+	// nothing else is kept.
+	Claims map[string]string `json:"claims,omitempty"`
+
 	// MaxRole is the highest role a claim can give: "end-user", "agent" or
 	// "admin". Default: agent.
 	MaxRole string `json:"max_role,omitempty"`
@@ -170,9 +181,32 @@ func (c Config) Validate() (wrong mistake.List) {
 	if strings.ContainsFunc(c.Button, unicode.IsControl) {
 		wrong.Addf("button", "has a line break or another control character in it")
 	}
+	var claims mistake.List
+	for attribute, claim := range c.Claims {
+		claims.Add(attribute, identity.CheckMapping(attribute, claim))
+	}
+	slices.SortFunc(claims, func(a, b mistake.Mistake) int { return strings.Compare(a.Path[0], b.Path[0]) })
+	wrong.Within("claims", claims)
 	if c.MaxRole != "" {
 		_, err := identity.ParseRole(c.MaxRole)
 		wrong.Add("max_role", err)
 	}
 	return wrong
+}
+
+// Warnings reports what works, but hardly as it was meant. It looks at c before
+// defaults are filled in.
+func (c *Config) Warnings() (odd mistake.List) {
+	role := c.Claims["role"] != ""
+	switch {
+	case role && c.MaxRole == "":
+		odd.Addf("claims", "role gives at most agent; set `max_role` to say so or otherwise")
+	case !role && c.MaxRole != "":
+		odd.Addf("max_role", "has no effect: claims maps no role")
+	}
+	if email := c.Claims["email"]; email != "" && email != "email" && c.Claims["email_verified"] == "" && !c.TrustEmail {
+		odd.Addf("claims", "email: addresses of the claim %s are taken as verified only where they are those of the claim email, which email_verified is about: "+
+			"map email_verified too, or set `trust_email` if the provider only ever sends addresses that it has checked", email)
+	}
+	return odd
 }

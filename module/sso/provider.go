@@ -34,11 +34,15 @@ type Options struct {
 	// proxy settings of the environment.
 	HTTPClient *http.Client
 
+	// Organizations are the known ones. Default: any is taken as it comes.
+	Organizations identity.Organizations
+
 	// Timeout limits each call to the provider. Default: 10 seconds.
 	Timeout time.Duration
 
 	// Log tells of what does not fail a sign-in: a key that cannot be read,
-	// a discovery document that is out of date. Default: nobody.
+	// a discovery document that is out of date, a claim that cannot be an
+	// attribute. Default: nobody.
 	Log *zap.Logger
 }
 
@@ -48,7 +52,9 @@ type Provider struct {
 	config Config
 	secret string
 	clock  func() time.Time
+	log    *zap.Logger
 
+	mapping  *identity.Mapping
 	http     *http.Client
 	metadata *document[metadata]
 	keys     *keySet
@@ -80,8 +86,11 @@ type Assertion struct {
 	// EmailVerified: the provider says that the address is the person's.
 	EmailVerified bool
 
-	// Attributes that the provider told: name and email.
+	// Attributes that the provider told: email, name and role.
 	Attributes identity.Attributes
+
+	// Changes are the other attributes that the provider told.
+	Changes identity.Changes
 
 	// AuthTime is when the person proved who they are to the provider;
 	// zero if it did not say.
@@ -121,7 +130,12 @@ func NewProvider(name string, config Config, clientSecret string, opts Options) 
 	}
 	log := opts.Log.With(zap.String("sso", name))
 
-	p := &Provider{name: name, config: config, secret: clientSecret, clock: opts.Clock}
+	mapping, err := identity.NewMapping(config.Claims, opts.Organizations)
+	if err != nil {
+		return nil, fmt.Errorf("sso %s: claims: %w", name, err)
+	}
+
+	p := &Provider{name: name, config: config, secret: clientSecret, clock: opts.Clock, log: log, mapping: mapping}
 	p.http = newClient(opts.HTTPClient, opts.Timeout)
 	p.metadata = newDocument("discovery document", p.discover, opts, log)
 	p.keys = newKeySet(p, opts, log)
@@ -186,14 +200,20 @@ func (p *Provider) finish(ctx context.Context, pending Pending, redirectURI stri
 	if err != nil {
 		return nil, err
 	}
-	if claims.lacksEmail(p.config.TrustEmail) && meta.UserinfoEndpoint != "" {
+	told := []map[string]any{claims.told}
+	if p.mapping.Lacks(claims.told, p.config.TrustEmail) && meta.UserinfoEndpoint != "" {
 		info, err := p.userinfo(ctx, meta, token.AccessToken, claims.Subject)
 		if err != nil {
 			return nil, err
 		}
-		claims.add(info)
+		told = append(told, info.told)
 	}
-	assertion := claims.assertion(p.config.Issuer, rawIDToken)
+	known := p.mapping.Read(told...)
+	if len(known.Ignored) > 0 {
+		p.log.Warn("claims are left out that cannot be attributes",
+			zap.String("subject", claims.Subject), zap.Strings("claims", known.Ignored))
+	}
+	assertion := claims.assertion(p.config.Issuer, rawIDToken, known)
 	if assertion.Email == "" {
 		return nil, faultf(FaultNoEmail, "neither ID token nor userinfo has an e-mail address; the scope email and the person's profile decide that at the provider")
 	}

@@ -201,18 +201,19 @@ func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) err
 	return nil
 }
 
-// assertion returns what the claims say.
-func (c *idTokenClaims) assertion(issuer, raw string) *Assertion {
-	told := identity.FromClaims(c.told)
+// assertion returns what the claims say of the person, and known of the
+// attributes.
+func (c *idTokenClaims) assertion(issuer, raw string, known identity.Claims) *Assertion {
 	a := &Assertion{
 		Issuer:        issuer,
 		Subject:       c.Subject,
 		SID:           c.SID,
-		Email:         told.Email,
-		EmailVerified: told.EmailVerified,
+		Email:         known.Email,
+		EmailVerified: known.EmailVerified,
+		Attributes:    identity.Attributes{Email: known.Email, Name: known.Name, Role: known.Role},
+		Changes:       known.Changes,
 		RawIDToken:    raw,
 	}
-	told.Apply(&a.Attributes)
 	if c.AuthTime != "" {
 		a.AuthTime, _ = instant("auth_time", c.AuthTime)
 	}

@@ -1,13 +1,12 @@
 package sso
 
 import (
+	"bytes"
 	"context"
 	"mime"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4/json"
-
-	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 )
 
 // profile are the claims about a person (OpenID Connect Core 5.1) of an ID token
@@ -17,37 +16,17 @@ type profile struct {
 	told    map[string]any // every claim, by its exact name
 }
 
-// lacksEmail reports whether something is not told that decides whether the
-// person is let in.
-func (p *profile) lacksEmail(trustEmail bool) bool {
-	return identity.FromClaims(p.told).Email == "" || (p.told["email_verified"] == nil && !trustEmail)
-}
-
-// add takes what is lacking from userinfo. An address is verified only by the
-// word that stands beside that very address.
-func (p *profile) add(info *profile) {
-	own, other := identity.FromClaims(p.told).Email, identity.FromClaims(info.told).Email
-	switch verified := info.told["email_verified"]; {
-	case own == "":
-		p.told["email"], p.told["email_verified"] = other, verified
-	case own == other && p.told["email_verified"] == nil:
-		p.told["email_verified"] = verified
-	}
-	for name, value := range info.told {
-		if _, ok := p.told[name]; !ok && name != "email_verified" {
-			p.told[name] = value
-		}
-	}
-}
-
 // decodeClaims reads a payload into claims and the profile in them, with
 // go-jose's JSON: a claim "EMAIL" that a person can set at the provider is not
-// "email", and a claim given twice is refused.
+// "email", and a claim given twice is refused. Numbers stay as they are written:
+// an id may have more digits than a float64.
 func decodeClaims(payload []byte, claims any, in *profile) error {
 	if err := json.Unmarshal(payload, claims); err != nil {
 		return err
 	}
-	return json.Unmarshal(payload, &in.told)
+	told := json.NewDecoder(bytes.NewReader(payload))
+	told.UseNumber()
+	return told.Decode(&in.told)
 }
 
 // userinfo returns what the userinfo endpoint says of the subject (OpenID

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -101,13 +102,20 @@ func (b *Chromium) Press(label string) {
 func (b *Chromium) leave(what string, step chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
 	b.Do(what, chromedp.Steps(mark, step))
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		if there, ok := try(b, chromedp.Evaluate[bool](
-			`document.readyState == "complete" && document.documentElement.dataset.left != "no"`)); ok && there {
+	b.wait(what, func() bool {
+		there, ok := try(b, chromedp.Evaluate[bool](
+			`document.readyState == "complete" && document.documentElement.dataset.left != "no"`))
+		return ok && there
+	})
+}
+
+// wait waits until another page is there.
+func (b *Chromium) wait(what string, there func() bool) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if there() {
 			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	b.Screenshot("failed")
 	b.t.Fatalf("%s: no other page came\nat %s\n%s", what, b.Address(), b.Text())
@@ -183,7 +191,7 @@ func (b *Chromium) Dark() {
 // Screenshot keeps a picture of the page as <test>-<name>.png.
 func (b *Chromium) Screenshot(name string) {
 	b.t.Helper()
-	picture, ok := try(b, chromedp.FullScreenshot(100))
+	picture, ok := try(b, wholePage)
 	if !ok {
 		return
 	}
@@ -191,6 +199,14 @@ func (b *Chromium) Screenshot(name string) {
 	if err := os.WriteFile(path, picture, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// wholePage takes a PNG of the page, also of what does not fit into the window.
+func wholePage(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+	answer, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true),
+	})
+	return answer.Data, err
 }
 
 func try[T any](b *Chromium, action chromedp.Action[T]) (T, bool) {

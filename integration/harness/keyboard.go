@@ -14,8 +14,8 @@ type Stop struct {
 	// Name is what a screen reader calls it: the label of a field, the text
 	// of a link or button; "" when nothing has the focus.
 	Name string
-	// Visible says that it can be seen there: a ring around it, all of it in
-	// the window.
+	// Visible says that it can be seen there: it, and the ring around it,
+	// whole and in the window.
 	Visible bool
 	// Top and Left are where it stands on the page, in pixels.
 	Top, Left float64
@@ -25,11 +25,12 @@ const whereFocus = `(() => {
 	const e = document.activeElement;
 	if (!e || e === document.body || e === document.documentElement) return {Name: ""};
 	const style = getComputedStyle(e), box = e.getBoundingClientRect();
+	const ring = parseFloat(style.outlineWidth) + parseFloat(style.outlineOffset);
 	const name = e.labels && e.labels.length ? e.labels[0].innerText : e.innerText;
 	return {
 		Name: name.trim().replace(/\s+/g, " "),
 		Visible: e.matches(":focus-visible") && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2 &&
-			box.top >= 0 && box.left >= 0 && box.bottom <= innerHeight && box.right <= innerWidth && box.height > 0,
+			box.top >= ring && box.left >= ring && box.bottom <= innerHeight - ring && box.right <= innerWidth - ring && box.height > 0,
 		Top: box.top + scrollY, Left: box.left + scrollX,
 	};
 })()`

@@ -58,18 +58,18 @@ func StartProvider(t testing.TB, parties ...RelyingParty) *Provider {
 	return p
 }
 
-// providerScript finds the program of the provider, from the folder of
-// whichever package is tested: paths of the source are not kept in the binary.
-func providerScript(t testing.TB) string {
+// npmFile finds a file of integration/npm, from the folder of whichever package
+// is tested: paths of the source are not kept in the binary.
+func npmFile(t testing.TB, name string) string {
 	t.Helper()
 	folder, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
-		script := filepath.Join(folder, "integration", "npm", "op.mjs")
-		if _, err := os.Stat(script); err == nil {
-			return script
+		npm := filepath.Join(folder, "integration", "npm")
+		if _, err := os.Stat(filepath.Join(npm, "op.mjs")); err == nil {
+			return filepath.Join(npm, name)
 		}
 		if folder == filepath.Dir(folder) {
 			t.Fatal("there is no integration/npm/op.mjs in this folder or above it")
@@ -95,7 +95,7 @@ func node(t testing.TB, script string) string {
 // Start starts the provider and waits until it serves.
 func (p *Provider) Start() {
 	p.t.Helper()
-	script := providerScript(p.t)
+	script := npmFile(p.t, "op.mjs")
 	if _, err := os.Stat(filepath.Join(filepath.Dir(script), "node_modules", "oidc-provider")); err != nil {
 		p.t.Fatalf("%v: ./xcaddy.sh test installs what the tests need", err)
 	}

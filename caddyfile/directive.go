@@ -29,10 +29,11 @@ func init() {
 //		origin    <url>...
 //		headers   remote | x_forwarded | x_auth_request | none
 //		header    <Header-Name> <attribute>
+//		assertion [<aud>]
 //	}
 //
-// and the words assertion and console, which are not available yet. It takes
-// no matcher: a matcher would leave the rest of the site unguarded.
+// and the word console, which is not available yet. It takes no matcher: a
+// matcher would leave the rest of the site unguarded.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	p := &parser{Dispenser: h.Dispenser, places: newPlaces()}
 	p.Next() // the name of the directive
@@ -114,8 +115,15 @@ func (p *parser) directiveWords(gateway *module.Gateway) words {
 				return nil
 			}},
 
-		"assertion": laterAfter(0, 1, "[<aud>]", nil),
-		"console":   laterAfter(0, 0, "", nil),
+		"assertion": {max: 1, usage: "[<aud>]", read: func(_ caddyfile.Token, values []caddyfile.Token) error {
+			gateway.Assertion = new(module.Assertion)
+			if len(values) > 0 {
+				gateway.Assertion.Audience = values[0].Text
+			}
+			return nil
+		}},
+
+		"console": laterAfter(0, 0, "", nil),
 	}
 }
 

@@ -74,6 +74,7 @@ type App struct {
 	doors   map[string]*policy.Door
 	answers *answer.Answers
 	sites   sites
+	asserts atomic.Bool   // a gateway signs assertions
 	started chan struct{} // closed by Start
 	service atomic.Pointer[service]
 }

@@ -42,6 +42,11 @@ func (g *Gateway) resolve() (wrong mistake.List) {
 	all("public", g.Public)
 	all("api", g.API)
 	all("origin", g.Origins)
+	if g.Assertion != nil {
+		resolved, err := resolve(g.Assertion.Audience)
+		wrong.AddItem("assertion", 0, err)
+		g.Assertion.Audience = resolved
+	}
 	for i := range g.Allow {
 		all("allow", g.Allow[i].Values)
 	}
@@ -85,6 +90,9 @@ func (g *Gateway) Check(a *App) (wrong mistake.List) {
 		origins[origin] = true
 	}
 	g.checkHeaders(&wrong)
+	if g.Assertion != nil {
+		wrong.AddItem("assertion", 0, g.Assertion.validate())
+	}
 	return wrong
 }
 

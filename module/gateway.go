@@ -64,6 +64,10 @@ type Gateway struct {
 	// which like every identity header are removed from requests first.
 	ExtraHeaders map[string]string `json:"extra_headers,omitempty"`
 
+	// Assertion has a signed assertion of who is there sent along, for apps
+	// that verify it. An empty object will do. Default: none is sent.
+	Assertion *Assertion `json:"assertion,omitempty"`
+
 	app    *App
 	engine *engine
 	rules  rules
@@ -107,6 +111,9 @@ func (g *Gateway) provision(app *App) (err error) {
 	}
 	if g.rules, err = g.newRules(); err != nil {
 		return err
+	}
+	if g.Assertion != nil {
+		g.app.asserts.Store(true)
 	}
 	if err := g.app.sites.add(g.Origins, g.rules.main); err != nil {
 		return err
@@ -182,6 +189,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		})
 	}
 
+	if g.Assertion != nil {
+		if err := g.assert(r, s, live, &standing.asserted, a.origin); err != nil {
+			return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
+		}
+	}
 	session.StripCookies(r.Header)
 	g.rules.headers.Set(r.Header, standing.headers)
 	setPlaceholders(r, standing.placeholders)
@@ -199,6 +211,9 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 	s, err := g.app.serving(r.Context())
 	if err != nil {
 		return g.refuse(w, r, a, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
+	}
+	if a.path == answer.JWKS && g.Assertion != nil {
+		return g.publishKeys(w, r, a, s)
 	}
 	visit := g.visit(r, a)
 	below := func(address string) bool { return a.path == address || strings.HasPrefix(a.path, address+"/") }

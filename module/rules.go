@@ -104,11 +104,12 @@ func (r *rules) isAPI(path string) bool {
 
 // standing is what a gateway makes of a session: whether its site's rules let
 // the account in, the identity headers and the placeholders. It is worked out
-// once for all.
+// once for all, apart from the assertion, which is signed now and then.
 type standing struct {
 	admitted     bool
 	headers      identity.Rendered
 	placeholders caddy.ReplacerFunc
+	asserted     asserted
 }
 
 func (g *Gateway) standing(live *session.Live) *standing {

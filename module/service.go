@@ -31,6 +31,7 @@ type service struct {
 	console      *console.Console
 	programs     *program.Access
 	letters      *letter.Writer
+	assertions   *assertionKeys
 	providers    []*sso.Provider
 
 	stop     context.CancelFunc
@@ -50,7 +51,10 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &service{sessions: keeper}
+	s := &service{
+		sessions:   keeper,
+		assertions: &assertionKeys{store: a.engine.store, ring: ring, clock: time.Now},
+	}
 	providers := make(map[string]*signin.Provider, len(a.SSO))
 	for name, config := range a.SSO {
 		provider, err := sso.NewProvider(name, *config, config.ClientSecret, sso.Options{Organizations: a.Organizations, Log: a.log.Named("sso")})
@@ -133,6 +137,7 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	go func() {
 		defer close(s.resealed)
 		a.reseal(background, ring)
+		a.prepareAssertions(background, s)
 	}()
 	return s, nil
 }
@@ -170,6 +175,17 @@ func (a *App) reseal(ctx context.Context, ring *secret.Ring) {
 	}
 	if count > 0 {
 		a.log.Info("sealed anew with the secret in use; older ones can be taken out of the configuration", zap.Int("values", count))
+	}
+}
+
+// prepareAssertions makes the first key of assertions where a gateway signs some,
+// so that apps find it published, and tells early of keys that cannot be used.
+func (a *App) prepareAssertions(ctx context.Context, s *service) {
+	if !a.asserts.Load() || ctx.Err() != nil {
+		return
+	}
+	if _, err := s.assertions.current(ctx); err != nil && ctx.Err() == nil {
+		a.log.Error("the keys of assertions cannot be used, so sites with assertion stay closed", zap.Error(err))
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	// Factors is where people manage their second factors.
 	Factors = Account + "/second-factor"
 	WhoAmI  = Root + "/whoami"
+	JWKS    = Root + "/jwks.json"
 	Logo    = Root + "/logo"
 	SSO     = Root + "/sso/"
 )

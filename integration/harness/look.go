@@ -44,10 +44,22 @@ func (b *Chromium) Language(tag string) {
 // Tab opens another tab, which shares the cookies. It is closed with the test.
 func (b *Chromium) Tab() *Chromium {
 	b.t.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
+	return b.open()
+}
+
+// Window opens a window that shares no cookies, as another browser would. It is
+// closed with the test.
+func (b *Chromium) Window() *Chromium {
+	b.t.Helper()
+	return b.open(chromedp.WithNewBrowserContext())
+}
+
+func (b *Chromium) open(options ...chromedp.ContextOption) *Chromium {
+	b.t.Helper()
+	ctx, cancel := chromedp.NewContext(b.ctx, options...)
 	b.t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil {
-		b.t.Fatalf("another tab: %v", err)
+		b.t.Fatalf("opening a window: %v", err)
 	}
 	return &Chromium{t: b.t, ctx: ctx}
 }

@@ -25,21 +25,37 @@ type keyboard struct {
 	t *testing.T
 }
 
-// wants holds the stops of the Tab key against what they should be, the first
-// being where the page puts the focus by itself, if it does. Each has to be
-// visible, and they follow each other as one reads.
-func (k keyboard) wants(page string, names ...string) {
+// inOrder fails the test unless each stop of the Tab key is visible, and they
+// follow each other as one reads, once around from wherever the focus was.
+func (k keyboard) inOrder(page string, stops []harness.Stop) {
 	k.t.Helper()
-	stops := k.Stops()
-	var got []string
+	before := func(a, b harness.Stop) bool { return a.Top < b.Top || a.Top == b.Top && a.Left < b.Left }
+	first := 0
 	for i, stop := range stops {
-		got = append(got, stop.Name)
 		if !stop.Visible {
 			k.t.Errorf("%s: nobody sees that %q has the focus", page, stop.Name)
 		}
-		if i > 0 && (stop.Top < stops[i-1].Top || stop.Top == stops[i-1].Top && stop.Left < stops[i-1].Left) {
-			k.t.Errorf("%s: from %q the focus goes back to %q", page, stops[i-1].Name, stop.Name)
+		if before(stop, stops[first]) {
+			first = i
 		}
+	}
+	stops = slices.Concat(stops[first:], stops[:first])
+	for i := 1; i < len(stops); i++ {
+		if before(stops[i], stops[i-1]) {
+			k.t.Errorf("%s: from %q the focus goes back to %q", page, stops[i-1].Name, stops[i].Name)
+		}
+	}
+}
+
+// wants holds the stops of the Tab key against what they should be, the first
+// being where the page puts the focus by itself, if it does.
+func (k keyboard) wants(page string, names ...string) {
+	k.t.Helper()
+	stops := k.Stops()
+	k.inOrder(page, stops)
+	var got []string
+	for _, stop := range stops {
+		got = append(got, stop.Name)
 	}
 	if !slices.Equal(got, names) {
 		k.t.Errorf("%s: the Tab key leads to %q, want %q", page, got, names)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ func (p *People) ShowEnrollment(sealed []byte, row, issuer, email string) (Enrol
 // FinishEnrollment sets the app up as a second factor once it shows the right
 // code, which is used up by that. It returns ErrWrong or *Held, and
 // ErrEnrollmentEnded if the flow of that row has ended or the account has an
-// app already.
+// app already, which only a flow of StageReplace puts another in place of.
 //
 // It is one transaction: the factor, ten recovery codes unless the account has
 // another factor and codes left, the epoch, which ends all flows and sessions of the account, and then.
@@ -65,11 +66,12 @@ func (p *People) FinishEnrollment(ctx context.Context, accountID string, sealed 
 			return nil, nil
 		}
 		return func() error {
-			if err := mayEnroll(tx, accountID, row, now); err != nil {
+			replace, err := mayEnroll(tx, accountID, row, now)
+			if err != nil {
 				return err
 			}
 			f := store.Factor{Method: store.MethodApp, Required: required, Step: steps[0], CreatedAt: now, UsedAt: now}
-			codes, err := p.enroll(tx, accountID, f, secret, now)
+			codes, err := p.enroll(tx, accountID, f, secret, replace, now)
 			if err != nil {
 				return err
 			}
@@ -78,36 +80,43 @@ func (p *People) FinishEnrollment(ctx context.Context, accountID string, sealed 
 	})
 }
 
-// mayEnroll lets one of several enrollments in the row of a flow at once win.
-func mayEnroll(tx store.Tx, accountID, row string, now time.Time) error {
+// mayEnroll lets one of several enrollments in the row of a flow at once win. It
+// reports whether the flow is to replace a factor.
+func mayEnroll(tx store.Tx, accountID, row string, now time.Time) (replace bool, err error) {
 	name, ok := strings.CutPrefix(row, flowRows)
 	if !ok {
-		return nil
+		return false, nil
 	}
 	id, err := hex.DecodeString(name)
 	if err != nil {
-		return fmt.Errorf("row %q of an enrollment: %w", row, err)
+		return false, fmt.Errorf("row %q of an enrollment: %w", row, err)
 	}
 	flow, err := tx.Flow(id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (flow.AccountID != accountID || !now.Before(flow.ExpiresAt)) {
-		return ErrEnrollmentEnded
+		return false, ErrEnrollmentEnded
 	}
-	return err
+	return flow.Stage == store.StageReplace, err
 }
 
 // enroll adds a factor, with the secret of an app or without. The first one is
-// preferred. Recovery codes are made with it unless some are left.
-func (p *People) enroll(tx store.Tx, accountID string, f store.Factor, secret []byte, now time.Time) (codes []string, err error) {
+// preferred. Recovery codes are made with it unless some are left. Of each method
+// there is one: another is refused, or takes its place with replace.
+func (p *People) enroll(tx store.Tx, accountID string, f store.Factor, secret []byte, replace bool, now time.Time) (codes []string, err error) {
 	factors, err := tx.Factors(accountID)
 	if err != nil {
 		return nil, err
 	}
-	for _, other := range factors {
-		if other.Method == f.Method {
-			return nil, ErrEnrollmentEnded
-		}
+	i := slices.IndexFunc(factors, func(other store.Factor) bool { return other.Method == f.Method })
+	if (i >= 0) != replace {
+		return nil, ErrEnrollmentEnded
 	}
 	f.ID, f.AccountID, f.Preferred = store.NewID(), accountID, len(factors) == 0
+	if replace {
+		f.Preferred, f.Required = factors[i].Preferred, factors[i].Required
+		if err := tx.DeleteFactor(accountID, factors[i].ID); err != nil {
+			return nil, fmt.Errorf("replacing a second factor of account %s: %w", accountID, err)
+		}
+	}
 	if secret != nil {
 		f.Secret = p.ring.Seal(secret, FactorRow(f.ID))
 	}

@@ -154,7 +154,7 @@ func (p *People) FinishSentEnrollment(ctx context.Context, accountID string, flo
 		}
 		return func() error {
 			f := store.Factor{Method: flow.Method, Address: flow.Phone, Required: required, CreatedAt: now, UsedAt: now}
-			codes, err := p.enroll(tx, accountID, f, nil, now)
+			codes, err := p.enroll(tx, accountID, f, nil, flow.Stage == store.StageReplace, now)
 			if err != nil {
 				return err
 			}

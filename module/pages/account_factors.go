@@ -4,8 +4,8 @@ import "time"
 
 // AccountFactors lets a person manage their second factors. It posts flow and
 // one of remove (an ID), prefer (an ID) and keep to
-// /auth-gateway/account/second-factor; flow, begin and method to
-// /auth-gateway/enroll; and flow to /auth-gateway/account/recovery-codes.
+// /auth-gateway/account/second-factor; flow, begin and method, or flow and
+// replace (a method), to /auth-gateway/enroll; and flow to /auth-gateway/account/recovery-codes.
 type AccountFactors struct {
 	Factors []AccountFactor
 
@@ -47,6 +47,9 @@ type AccountFactor struct {
 
 	// Fixed: it cannot be removed as long as one is required.
 	Fixed bool
+
+	// Replace offers to set up another app or number in its place.
+	Replace bool
 
 	Since, Used time.Time // Used is zero for never
 }

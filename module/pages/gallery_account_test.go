@@ -73,6 +73,7 @@ func accountGallery() []sample {
 
 	one := app
 	one.Last = true
+	app.Replace, sms.Replace = true, true
 	two := []AccountFactor{app, email}
 	two[0].First = true
 	add("-factors", AccountFactors{Factors: []AccountFactor{one}, Add: []string{"email", "sms"}, RecoveryCodes: 9, Flow: "f"})
@@ -81,6 +82,8 @@ func accountGallery() []sample {
 	add("-factors-two", AccountFactors{Factors: two, Add: []string{"sms"}, RecoveryCodes: 10, Flow: "f"})
 	one.Fixed, one.Chosen = true, false
 	add("-factors-fixed", AccountFactors{Factors: []AccountFactor{one}, RecoveryCodes: 0, Flow: "f"})
+	one.Replace = true
+	add("-factors-fixed-replace", AccountFactors{Factors: []AccountFactor{one}, RecoveryCodes: 3, Flow: "f"})
 	add("-factors-fixed-more", AccountFactors{Factors: []AccountFactor{one}, Add: []string{"email"}, RecoveryCodes: 3, Flow: "f"})
 	one.Fixed = false
 	add("-factors-idle", AccountFactors{Factors: []AccountFactor{one}, Idle: true, RecoveryCodes: 4, Flow: "f"})

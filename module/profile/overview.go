@@ -119,6 +119,8 @@ func (x *exchange) factors() (shown []pages.AccountFactor) {
 			Fixed: !x.enough(person.Account, methodsBut(person.Factors, f.ID)),
 			Since: f.CreatedAt, Used: f.UsedAt,
 		}
+		factor.Replace = f.Method != store.MethodEmail && x.canSend(f.Method) &&
+			slices.Contains(x.demand().Offered, string(f.Method))
 		switch f.Method {
 		case store.MethodEmail:
 			factor.Where = account.MaskEmail(person.Attributes.Email)

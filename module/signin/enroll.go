@@ -30,7 +30,7 @@ func (x *exchange) showEnrollment() {
 	if !ok {
 		return
 	}
-	found, err := x.findFlow(stageEnroll)
+	found, err := x.findFlow(enrollStep)
 	if err != nil {
 		x.noFlow(err)
 		return
@@ -45,7 +45,9 @@ func (x *exchange) showEnrollment() {
 
 // byChoice reports whether the person of a flow sets up a factor that nothing
 // requires of them.
-func (f *flow) byChoice() bool { return !f.demand.Missing(methodsOf(f.factors)) }
+func (f *flow) byChoice() bool {
+	return f.Stage == store.StageReplace || !f.demand.Missing(methodsOf(f.factors))
+}
 
 // writeEnrollment shows the step for a method. phone is what was typed for one.
 func (x *exchange) writeEnrollment(found *flow, method store.Method, phone string, status int, message pages.Message) {
@@ -90,10 +92,14 @@ func (x *exchange) writeEnrollment(found *flow, method store.Method, phone strin
 func (x *exchange) takeEnrollment() {
 	form := x.r.PostForm
 	if form.Get("begin") != "" {
-		x.beginEnrollment(store.Method(form.Get("method")))
+		x.beginEnrollment(store.StageEnroll, store.Method(form.Get("method")))
 		return
 	}
-	found, err := x.findFlow(stageEnroll)
+	if method := form.Get("replace"); method != "" {
+		x.beginEnrollment(store.StageReplace, store.Method(method))
+		return
+	}
+	found, err := x.findFlow(enrollStep)
 	if err != nil {
 		x.noFlow(err)
 		return
@@ -147,9 +153,9 @@ func (x *exchange) prepareMethod(found *flow, method store.Method, phone string,
 	}
 }
 
-// beginEnrollment begins to set up a factor by choice, from the page of the
-// person's own account.
-func (x *exchange) beginEnrollment(method store.Method) {
+// beginEnrollment begins to set up a factor by choice, or another one in place of
+// one there is, from the page of the person's own account.
+func (x *exchange) beginEnrollment(stage store.Stage, method store.Method) {
 	x.going = answer.Factors
 	live, err := x.Sessions.Find(x.r, x.visit.Secure)
 	if err != nil {
@@ -160,7 +166,7 @@ func (x *exchange) beginEnrollment(method store.Method) {
 		x.redirect(answer.SignInAgain(answer.Factors))
 		return
 	}
-	if live.Factors.Has(policy.Method(string(method))) {
+	if live.Factors.Has(policy.Method(string(method))) != (stage == store.StageReplace) {
 		x.redirect(answer.Factors) // done in another tab
 		return
 	}
@@ -173,7 +179,8 @@ func (x *exchange) beginEnrollment(method store.Method) {
 	x.beginFlow(opening{
 		account:    live.Account,
 		door:       door,
-		stage:      stageEnroll,
+		stage:      stage,
+		replaced:   method,
 		returnTo:   answer.Factors,
 		replaces:   live.Session.ID,
 		passwordAt: live.Session.SignedInAt,

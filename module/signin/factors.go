@@ -59,7 +59,11 @@ func (x *exchange) askable(f *flow) (methods []store.Method) {
 func (x *exchange) enrollable(f *flow) (methods []store.Method) {
 	for _, name := range f.demand.Offered {
 		method := store.Method(name)
-		if x.canSend(method) && !f.has(method) {
+		due := !f.has(method)
+		if f.Stage == store.StageReplace {
+			due = method == f.Method && !due
+		}
+		if due && x.canSend(method) {
 			methods = append(methods, method)
 		}
 	}
@@ -111,7 +115,7 @@ func (f *flow) receives(m store.Method) string {
 	if m == store.MethodEmail {
 		return f.account.Attributes.Email
 	}
-	if f.Stage == stageEnroll {
+	if f.Stage != store.StagePasscode {
 		return f.Phone
 	}
 	for _, factor := range f.factors {

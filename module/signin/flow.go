@@ -29,12 +29,11 @@ const (
 	maxFlows = 8
 )
 
-// Stages of a flow in the store.
-const (
-	stagePasscode = "passcode"
-	stageEnroll   = "enroll"
-
-	anyStage = ""
+// steps are the stages of each step; anyStep has all of them.
+var (
+	passcodeStep = []store.Stage{store.StagePasscode}
+	enrollStep   = []store.Stage{store.StageEnroll, store.StageReplace}
+	anyStep      = slices.Concat(passcodeStep, enrollStep)
 )
 
 // flowCookies are the cookies of sign-ins under way: one each, named by its
@@ -137,7 +136,8 @@ func (f flowCookies) all(x *exchange) []flowCookie {
 type opening struct {
 	account  store.Account
 	door     *policy.Door
-	stage    string
+	stage    store.Stage
+	replaced store.Method // with StageReplace
 	returnTo string
 	// mustChange: the password is too short by now and has to be changed.
 	mustChange bool
@@ -168,7 +168,10 @@ func (x *exchange) beginFlow(o opening, method store.Method) {
 		CreatedAt:  now,
 		ExpiresAt:  now.Add(flowLifetime),
 	}
-	if o.stage == stageEnroll {
+	if o.stage == store.StageReplace {
+		row.Method = o.replaced
+	}
+	if o.stage != store.StagePasscode {
 		sealed, err := x.People.BeginEnrollment(account.FlowRow(id))
 		if err != nil {
 			x.storeFault(err)
@@ -196,7 +199,7 @@ func (x *exchange) beginFlow(o opening, method store.Method) {
 		return
 	}
 	next, among := answer.Passcode, x.askable(begun)
-	if o.stage == stageEnroll {
+	if o.stage != store.StagePasscode {
 		next, among = answer.Enroll, x.enrollable(begun)
 	}
 	method = shown(begun, among, string(method))
@@ -225,8 +228,8 @@ type flow struct {
 var errNoFlow = errors.New("no such flow")
 
 // findFlow returns the flow that the request names, or the browser's newest,
-// if it is in that stage. The decision which way in applies is made anew.
-func (x *exchange) findFlow(stage string) (*flow, error) {
+// if it is in that step. The decision which way in applies is made anew.
+func (x *exchange) findFlow(stages []store.Stage) (*flow, error) {
 	id := x.r.PostForm.Get("flow")
 	if x.r.PostForm == nil {
 		id = x.r.URL.Query().Get("flow")
@@ -236,21 +239,21 @@ func (x *exchange) findFlow(stage string) (*flow, error) {
 		if !ok || c.Token == "" {
 			return nil, errNoFlow
 		}
-		return x.openFlow(c, stage)
+		return x.openFlow(c, stages)
 	}
 	for _, c := range x.flows.all(x) {
 		if c.Token == "" {
 			continue
 		}
-		if found, err := x.openFlow(c, stage); !errors.Is(err, errNoFlow) {
+		if found, err := x.openFlow(c, stages); !errors.Is(err, errNoFlow) {
 			return found, err
 		}
 	}
 	return nil, errNoFlow
 }
 
-// openFlow returns the flow of a cookie if it is in that stage and has not ended.
-func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
+// openFlow returns the flow of a cookie if it is in that step and has not ended.
+func (x *exchange) openFlow(c flowCookie, stages []store.Stage) (*flow, error) {
 	found := &flow{id: c.id, token: c.Token}
 	err := x.Store.View(x.r.Context(), func(tx store.Tx) (err error) {
 		if found.Flow, err = tx.Flow(secret.TokenID(c.Token)); err != nil {
@@ -276,7 +279,7 @@ func (x *exchange) openFlow(c flowCookie, stage string) (*flow, error) {
 	}
 	found.door = x.site.Door(pathOf(found.ReturnTo))
 	switch {
-	case stage != anyStage && found.Stage != stage,
+	case !slices.Contains(stages, found.Stage),
 		!x.Clock().Before(found.ExpiresAt),
 		found.account.Suspended,
 		found.account.Epoch != found.Epoch,
@@ -295,7 +298,7 @@ func (x *exchange) endedFlow() {
 		if c.Token == "" {
 			continue
 		}
-		if _, err := x.openFlow(c, anyStage); errors.Is(err, errNoFlow) {
+		if _, err := x.openFlow(c, anyStep); errors.Is(err, errNoFlow) {
 			x.flows.clear(x, c.id)
 		}
 	}

@@ -21,7 +21,7 @@ func (x *exchange) showPasscode() {
 	if !ok {
 		return
 	}
-	found, err := x.findFlow(stagePasscode)
+	found, err := x.findFlow(passcodeStep)
 	if err != nil {
 		x.noFlow(err)
 		return
@@ -51,7 +51,7 @@ func (x *exchange) passcodePage(f *flow, method store.Method) pages.Passcode {
 // takePasscode answers POST /passcode: a passcode, or the wish for one of
 // another method or for another one of the same.
 func (x *exchange) takePasscode() {
-	found, err := x.findFlow(stagePasscode)
+	found, err := x.findFlow(passcodeStep)
 	if err != nil {
 		x.noFlow(err)
 		return

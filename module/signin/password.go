@@ -78,10 +78,10 @@ func (x *exchange) takePassword() {
 	case policy.Opens:
 		x.completePassword(next)
 	case policy.NeedsPasscode:
-		next.stage = stagePasscode
+		next.stage = store.StagePasscode
 		x.beginFlow(next, "")
 	case policy.NeedsEnrollment:
-		next.stage = stageEnroll
+		next.stage = store.StageEnroll
 		x.beginFlow(next, "")
 	default:
 		x.Trail.Add(store.Event{

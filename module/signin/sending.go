@@ -80,7 +80,7 @@ func (x *exchange) send(f *flow, method store.Method, phone string) error {
 	}
 	f.Method, f.Phone = method, phone
 	what := letter.Code{
-		Account: f.account, Code: code.Code, Expires: code.Expires, SettingUp: f.Stage == stageEnroll,
+		Account: f.account, Code: code.Code, Expires: code.Expires, SettingUp: f.Stage != store.StagePasscode,
 		Host: x.visit.Host, Language: x.Pages.Language(x.r),
 	}
 	x.sending.deliver(f, func(wanted func() bool) *deliver.Delivery {

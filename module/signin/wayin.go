@@ -10,6 +10,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
 // showWayIn answers GET /sign-in: on to where the person was going if their
@@ -50,14 +51,14 @@ func (x *exchange) goOn(live *session.Live, door *policy.Door, returnTo string) 
 	case policy.Opens:
 		x.redirect(returnTo)
 	case policy.NeedsPasscode:
-		x.stepUp(live, door, returnTo, stagePasscode)
+		x.stepUp(live, door, returnTo, store.StagePasscode)
 	case policy.NeedsEnrollment:
 		// Whoever finds an open browser would make their own phone the key
 		// to what the password alone does not open.
 		if !live.Fresh(x.Clock()) {
 			return false
 		}
-		x.stepUp(live, door, returnTo, stageEnroll)
+		x.stepUp(live, door, returnTo, store.StageEnroll)
 	case policy.NotMember:
 		x.notMember(live.Account.Attributes.Email, door)
 	default:
@@ -67,7 +68,7 @@ func (x *exchange) goOn(live *session.Live, door *policy.Door, returnTo string) 
 }
 
 // stepUp asks a password session for the passcode that it lacks.
-func (x *exchange) stepUp(live *session.Live, door *policy.Door, returnTo, stage string) {
+func (x *exchange) stepUp(live *session.Live, door *policy.Door, returnTo string, stage store.Stage) {
 	if !door.OffersPassword(x.visit.Client) {
 		x.enter(door, returnTo)
 		return
@@ -80,7 +81,7 @@ func (x *exchange) stepUp(live *session.Live, door *policy.Door, returnTo, stage
 		replaces:   live.Session.ID,
 		passwordAt: live.Session.SignedInAt,
 	}
-	if stage == stagePasscode {
+	if stage == store.StagePasscode {
 		given, verdict, err := x.vouched(live.Account, door, returnTo, live.Made())
 		if err != nil {
 			x.storeFault(err)

@@ -194,3 +194,54 @@ func TestMethodThatCountsNoMore(t *testing.T) {
 	flow = again.begin("/")
 	again.post(answer.Passcode, "flow", flow, "method", "email").as("400")
 }
+
+// A new phone: the app on it takes the place of the one before, which shows no
+// valid code from then on.
+func TestReplace(t *testing.T) {
+	s := newSite(t, audiences{"team": {SecondFactor: "required"}}, nil)
+	alice := s.add("alice@example.test", password)
+	old, codes := s.enroll(alice, true)
+	b := s.browser()
+	b.passcode(b.begin("/"), old.code()).as("303 /")
+	other := s.browser()
+	other.passcode(other.begin("/"), old.code()).as("303 /")
+
+	b.enroll("replace", "sms").as("303 " + answer.Factors)
+	b.enroll("replace", "recovery").as("303 " + answer.Factors)
+	flow := b.enroll("replace", "app").flow()
+	key := b.get(answer.Enroll + "?flow=" + flow).as("200").says("Cancel").key()
+	next := s.app(key)
+	b.enroll("flow", flow, "method", "app", "passcode", old.code()).as("401")
+	b.enroll("flow", flow, "method", "app", "passcode", next.code()).as("303 " + answer.Factors)
+	b.is("alice@example.test")
+	other.is("")
+	if found := s.factors(alice); len(found) != 1 || !found[0].Required || !found[0].Preferred {
+		t.Errorf("%+v", found)
+	}
+	again := s.browser()
+	flow = again.begin("/")
+	again.passcode(flow, old.code()).as("401")
+	again.passcode(flow, next.code()).as("303 /")
+	// The recovery codes are as good as before.
+	again = s.browser()
+	again.passcode(again.begin("/"), codes[0]).as("303 /")
+
+	s.pass(6 * time.Minute)
+	b.enroll("replace", "app").as("303 " + answer.SignInAgain(answer.Factors))
+	s.browser().enroll("replace", "app").as("303 " + answer.SignInAgain(answer.Factors))
+}
+
+// Another number takes the place of the one before.
+func TestReplaceNumber(t *testing.T) {
+	s, alice := withMail(t, store.MethodSMS)
+	b := s.browser()
+	b.passcode(b.begin("/"), s.mailed()).as("303 /")
+	flow := b.enroll("replace", "sms").flow()
+	b.enroll("flow", flow, "method", "email").as("400")
+	b.enroll("flow", flow, "method", "sms", "phone", "+44 7700 900123").as("303 " + answer.Enroll + "?flow=" + flow + "&method=sms")
+	code, to := s.texted()
+	b.enroll("flow", flow, "method", "sms", "passcode", code)
+	if found := s.factors(alice); to != "+447700900123" || len(found) != 2 || found[1].Address != to || found[1].Preferred {
+		t.Errorf("%s: %+v", to, found)
+	}
+}

@@ -127,12 +127,22 @@ type FactorRows interface {
 	RecoveryCodesLeft(accountID string) (int, error)
 }
 
+// Stage is what a flow waits for.
+type Stage string
+
+// The stages.
+const (
+	StagePasscode Stage = "passcode" // a passcode
+	StageEnroll   Stage = "enroll"   // a second factor to be set up
+	StageReplace  Stage = "replace"  // one to be set up in place of that of its Method
+)
+
 // Flow is one sign-in under way after the password has been believed.
 type Flow struct {
 	ID        []byte // SHA-256 of the id in the cookie
 	AccountID string
 	Epoch     int64
-	Stage     string // "passcode" or "enroll"
+	Stage     Stage
 	Audience  string
 	ReturnTo  string
 	// Session is the session being stepped up, or nil.

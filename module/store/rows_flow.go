@@ -63,7 +63,7 @@ func (t *tx) EndFlow(id []byte) (bool, error) {
 
 // flowColumns are the columns in the order of the statements above.
 func flowColumns(f Flow) []any {
-	return []any{f.ID, f.AccountID, f.Epoch, f.Stage, f.Audience, f.ReturnTo, blob(f.Session), blob(f.Secret), f.Tries,
+	return []any{f.ID, f.AccountID, f.Epoch, string(f.Stage), f.Audience, f.ReturnTo, blob(f.Session), blob(f.Secret), f.Tries,
 		f.MustChange, stamp(f.PasswordAt), stamp(f.CreatedAt), stamp(f.ExpiresAt), string(f.Method), f.Phone,
 		blob(f.Code), stamp(f.CodeExpires), f.Sent, stamp(f.SentAt)}
 }

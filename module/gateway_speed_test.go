@@ -19,7 +19,12 @@ var nothing = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) err
 
 // A signed-in request with six identity headers and more stays in its budget.
 func TestAllocations(t *testing.T) {
-	g := newGate(t, &App{}, &Gateway{})
+	for name, assertion := range map[string]*Assertion{"without assertion": nil, "with assertion": {}} {
+		t.Run(name, func(t *testing.T) { testAllocations(t, newGate(t, &App{}, &Gateway{Assertion: assertion})) })
+	}
+}
+
+func testAllocations(t *testing.T, g *gate) {
 	cookie := g.signIn(t)
 	requests := make([]*http.Request, 1001) // the first one is a rehearsal
 	for i := range requests {
@@ -47,11 +52,14 @@ func TestAllocations(t *testing.T) {
 // measured; "empty" is a handler that does nothing, to be subtracted.
 func BenchmarkGateway(b *testing.B) {
 	g := newGate(b, &App{}, &Gateway{Public: []string{"/public/*"}})
+	asserting := newGate(b, &App{}, &Gateway{Assertion: new(Assertion)})
+	for _, g := range []*gate{g, asserting} {
+		g.update(b, func(tx store.Tx) error { // six identity headers
+			known := g.account.Attributes
+			return tx.SaveAttributes(g.account.ID, identity.Attributes{Email: known.Email, Name: known.Name, Role: known.Role}, time.Now())
+		})
+	}
 	cookie := g.signIn(b)
-	g.update(b, func(tx store.Tx) error { // six identity headers
-		known := g.account.Attributes
-		return tx.SaveAttributes(g.account.ID, identity.Attributes{Email: known.Email, Name: known.Name, Role: known.Role}, time.Now())
-	})
 	for _, bm := range []struct {
 		name, path string
 		cookie     *http.Cookie
@@ -59,6 +67,7 @@ func BenchmarkGateway(b *testing.B) {
 	}{
 		{"empty", "/a/page", cookie, empty{}},
 		{"signed-in", "/a/page", cookie, g},
+		{"assertion", "/a/page", asserting.signIn(b), asserting},
 		{"public", "/public/a", nil, g},
 		{"redirect", "/a/page", nil, g},
 	} {

@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module"
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
 )
@@ -33,6 +34,9 @@ func init() {
 //			name   <text>
 //			logo   <file>
 //			accent <colour>
+//		}
+//		organizations {
+//			<name> [<external id>]
 //		}
 //		sso <name> {
 //			...
@@ -87,13 +91,25 @@ func (p *parser) globalWords(app *module.App) words {
 				"accent": accent,
 			})
 		}},
+		"organizations": {block: true, read: func(caddyfile.Token, []caddyfile.Token) error {
+			app.Organizations = make(identity.Organizations)
+			return p.block([]string{"organizations"}, words{
+				anyWord: {max: 1, usage: "[<external id>]", read: func(at caddyfile.Token, values []caddyfile.Token) error {
+					app.Organizations[at.Text] = ""
+					if len(values) > 0 {
+						app.Organizations[at.Text] = values[0].Text
+					}
+					return nil
+				}},
+			})
+		}},
 		"sso": {min: 1, max: 1, usage: "<name>", repeats: true, block: true,
 			read: func(at caddyfile.Token, values []caddyfile.Token) error {
 				if app.SSO == nil {
 					app.SSO = make(map[string]*sso.Config)
 				}
 				config := new(sso.Config)
-				return object(p, at, values[0], app.SSO, config, p.sso(config))
+				return object(p, at, values[0], app.SSO, config, p.sso(at.Text+" "+values[0].Text, config))
 			}},
 		"audience": {min: 1, max: 1, usage: "<name>", repeats: true, block: true,
 			read: func(at caddyfile.Token, values []caddyfile.Token) error {

@@ -8,7 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module"
-	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 )
 
@@ -97,9 +96,6 @@ func checkDSN(dsn caddyfile.Token) error {
 // addLater adds the words of the global block. Syntax:
 //
 //	portal <url>
-//	organizations {
-//		<name> [<external id>]
-//	}
 func (p *parser) addLater(known words) {
 	known["portal"] = laterAfter(1, 1, "<url>", func(_ caddyfile.Token, values []caddyfile.Token) error {
 		if module.HasPlaceholder(values[0].Text) {
@@ -110,20 +106,6 @@ func (p *parser) addLater(known words) {
 		}
 		return nil
 	})
-	known["organizations"] = word{block: true, read: func(at caddyfile.Token, _ []caddyfile.Token) error {
-		seen := make(map[string]bool)
-		for nesting := p.Nesting(); p.NextBlock(nesting); {
-			organization := p.Token()
-			if seen[organization.Text] {
-				return errAt(organization, "organizations: %q is there twice", organization.Text)
-			}
-			seen[organization.Text] = true
-			if ids := p.RemainingArgs(); len(ids) > 1 {
-				return errAt(organization, "organizations: %q has more than one external id; quote a name with spaces in it", organization.Text)
-			}
-		}
-		return later(at)
-	}}
 }
 
 // laterEndpoints is the word endpoints of an SSO config. Syntax:
@@ -143,33 +125,6 @@ func (p *parser) laterEndpoints() word {
 		})
 		if err != nil {
 			return err
-		}
-		return later(at)
-	}}
-}
-
-// laterClaims is the word claims of an SSO config. Syntax:
-//
-//	claims {
-//		<attribute> <claim>
-//	}
-func (p *parser) laterClaims() word {
-	return word{block: true, read: func(at caddyfile.Token, _ []caddyfile.Token) error {
-		seen := make(map[string]bool)
-		for nesting := p.Nesting(); p.NextBlock(nesting); {
-			attribute := p.Token()
-			if attribute.Text != "field.*" {
-				if err := identity.ParseAttribute(attribute.Text); err != nil {
-					return errAt(attribute, "claims: %w", err)
-				}
-			}
-			if seen[attribute.Text] {
-				return errAt(attribute, "claims: %s is there twice", attribute.Text)
-			}
-			seen[attribute.Text] = true
-			if claims := p.RemainingArgs(); len(claims) != 1 {
-				return errAt(attribute, "claims: %s needs the name of one claim", attribute.Text)
-			}
 		}
 		return later(at)
 	}}

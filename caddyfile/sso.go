@@ -1,6 +1,8 @@
 package caddyfile
 
 import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
 )
 
@@ -17,11 +19,15 @@ import (
 //		ip_ranges     <CIDR or address>...
 //		button        <label>
 //		discovery     on
+//		claims {
+//			<attribute> <claim>
+//		}
 //		max_role      end-user | agent | admin
 //	}
 //
 // and the words of later.go. issuer, client_id and admit are required.
-func (p *parser) sso(config *sso.Config) words {
+// part is the name of the object in messages.
+func (p *parser) sso(part string, config *sso.Config) words {
 	secret := oneValue("{env.NAME}", &config.ClientSecret)
 	secret.hint = secretHint
 	return words{
@@ -38,8 +44,21 @@ func (p *parser) sso(config *sso.Config) words {
 
 		"discovery":  laterUnless("on", "on | off"),
 		"endpoints":  p.laterEndpoints(),
-		"claims":     p.laterClaims(),
+		"claims":     p.claims(part, config),
 		"link":       laterOneOf("verified_email"),
 		"revalidate": laterDuration(),
 	}
+}
+
+// claims is the word claims of an SSO config.
+func (p *parser) claims(part string, config *sso.Config) word {
+	return word{block: true, read: func(caddyfile.Token, []caddyfile.Token) error {
+		config.Claims = make(map[string]string)
+		return p.block([]string{part, "claims"}, words{
+			anyWord: {min: 1, max: 1, usage: "<claim>", read: func(at caddyfile.Token, values []caddyfile.Token) error {
+				config.Claims[at.Text] = values[0].Text
+				return nil
+			}},
+		})
+	}}
 }

@@ -31,8 +31,11 @@ type word struct {
 	read func(at caddyfile.Token, values []caddyfile.Token) error
 }
 
-// words are all that a block knows.
+// words are all that a block knows. What stands under anyWord is for every word
+// that is not among them, which the operator has chosen.
 type words map[string]word
+
+const anyWord = ""
 
 // parser reads blocks and remembers where everything was.
 type parser struct {
@@ -50,6 +53,12 @@ func (p *parser) block(path []string, known words) error {
 			return errAt(at, "unexpected %s: a block opens at the end of a line and closes on a line of its own", text)
 		}
 		w, ok := known[at.Text]
+		if !ok {
+			w, ok = known[anyWord]
+		}
+		if ok && at.Text == "" {
+			return errAt(at, "an empty name: write one or leave the line out")
+		}
 		if !ok {
 			return unknown(at, "word", slices.Sorted(maps.Keys(known)))
 		}

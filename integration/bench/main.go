@@ -29,7 +29,7 @@ func main() {
 	flag.StringVar(&e.plainCaddy, "plain", "", "a Caddy without it, for memory and start-up; default: the same program without the directive")
 	flag.IntVar(&e.rounds, "rounds", 40, "how often the sites take turns")
 	flag.IntVar(&e.benchCount, "count", 6, "how often each Go benchmark runs")
-	only := flag.String("only", "", "one part: handler, throughput, sign-ins, flood or start")
+	only := flag.String("only", "", "one part: handler, throughput, sign-ins, second-factor, flood or start")
 	flag.Parse()
 	if err := run(e, *only); err != nil {
 		log.Fatal(err)
@@ -53,6 +53,7 @@ func run(e effort, only string) (err error) {
 		{"handler", handler},
 		{"throughput", throughput},
 		{"sign-ins", signIns},
+		{"second-factor", secondFactor},
 		{"flood", flood},
 		{"start", start},
 	}

@@ -31,6 +31,12 @@ var Accounts = map[string]map[string]any{
 	"alice":      {"name": "Alice Elsewhere", "email": "alice@example.test", "email_verified": true},
 	"two-ats":    {"name": "Mallory", "email": "mallory@evil.test@example.test", "email_verified": true},
 	"suffix":     {"name": "Mallory", "email": "mallory@evilexample.test", "email_verified": true},
+	"attributed": {
+		"name": "Ada Attributed", "email": "ada@example.test", "email_verified": true, "locale": "ja-JP",
+		"app_role": "agent", "labels": "vip, beta", "https://example.com/groups": []string{"dev", "ops"},
+		"resource_access": map[string]any{"app": map[string]any{"roles": []string{"writer"}}},
+		"user_field_team": "blue", "user_field_floor": 3, "staff_number": "0042",
+	},
 }
 
 // NewProvider prepares a provider without starting it.

@@ -26,6 +26,7 @@ const provider = new Provider(issuer, {
     openid: ['sub'],
     email: ['email', 'email_verified'],
     profile: ['name', 'locale'],
+    attributes: ['app_role', 'labels', 'https://example.com/groups', 'resource_access', 'user_field_team', 'user_field_floor', 'staff_number'],
   },
   // In the ID token too, as most providers do.
   conformIdTokenClaims: false,

@@ -441,6 +441,92 @@ func TestRoleByClaim(t *testing.T) {
 	})
 }
 
+// TestAttributesFromProvider: each sign-in takes over what the provider told, and
+// leaves what it did not tell (S8, S10).
+func TestAttributesFromProvider(t *testing.T) {
+	w := newWorld(t)
+	told := func(role identity.Role, changes identity.Changes) identity.Attributes {
+		t.Helper()
+		a := alice()
+		a.Attributes.Role, a.Changes = role, changes
+		in := w.through(a, anyone())
+		if stored := w.account(in.ID).Attributes; !stored.Equal(&in.Attributes) {
+			t.Errorf("returned %+v, stored %+v", in.Attributes, stored)
+		}
+		return in.Attributes
+	}
+	got := told("", identity.Changes{"tags": {"a", "b"}, "phone": {"+0012"}, "field.x": {"1"}, "field.y": {"2"}, "custom_role_id": {"42"}})
+	if got.Role != identity.EndUser || strings.Join(got.Tags, " ") != "a b" || got.Phone != "+0012" || got.Fields["x"] != "1" {
+		t.Errorf("first: %+v", got)
+	}
+	if got.CustomRoleID != "" {
+		t.Error("a custom role counts for an end user")
+	}
+	got = told(identity.Agent, identity.Changes{"tags": {"c"}, "field.x": nil, "custom_role_id": {"42"}})
+	if _, there := got.Fields["x"]; there || got.Role != identity.Agent || strings.Join(got.Tags, " ") != "c" || got.Phone != "+0012" || got.Fields["y"] != "2" || got.CustomRoleID != "42" {
+		t.Errorf("second: %+v", got)
+	}
+	if got = told("", nil); got.Role != identity.Agent || got.CustomRoleID != "42" {
+		t.Errorf("nothing told: %+v", got)
+	}
+
+	// The provider is the source of what it sends, whatever an administrator
+	// has set; and a role too low for it ends a custom role.
+	id := w.through(alice(), anyone()).ID
+	err := w.SetAttributes(t.Context(), id, func(a *identity.Attributes) error {
+		a.Name, a.Tags, a.Phone = "By hand", []string{"by", "hand"}, "+99"
+		return nil
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got = told("", identity.Changes{"tags": nil}); got.Name != "Alice Example" || len(got.Tags) != 0 || got.Phone != "+99" {
+		t.Errorf("after an administrator: %+v", got)
+	}
+	w.role(id, identity.EndUser)
+	if got := w.account(id).Attributes; got.CustomRoleID != "" {
+		t.Errorf("an end user keeps a custom role: %+v", got)
+	}
+
+	many := make(identity.Changes)
+	for i := range 100 {
+		many[fmt.Sprint("field.f", i)] = []string{"x"}
+	}
+	a := alice()
+	a.Changes = many
+	if in := w.through(a, anyone()); len(in.Attributes.Fields) > 64 || len(in.LeftOut) == 0 {
+		t.Errorf("%d fields, left out %q", len(in.Attributes.Fields), in.LeftOut)
+	}
+}
+
+// TestNoMember: whoever is known and has lost what let them in keeps what the
+// provider has changed, and gets neither session nor sign-in; nobody unknown gets
+// an account.
+func TestNoMember(t *testing.T) {
+	w := newWorld(t)
+	agents := anyone()
+	agents.Member = func(role identity.Role) bool { return role.AtLeast(identity.Agent) }
+	w.refused(alice(), agents, NotMember, "end-user")
+
+	a := alice()
+	a.Attributes.Role = identity.Agent
+	before := w.through(a, agents)
+	if before.RoleBefore != identity.EndUser || before.Refused {
+		t.Errorf("let in: %+v", before)
+	}
+	w.clock.Pass(time.Hour)
+	a.Attributes.Role = identity.EndUser
+	var seen SignedIn
+	in, err := w.SignInThroughProvider(t.Context(), a, agents, func(_ store.Tx, in SignedIn) error { seen = in; return nil })
+	var refusal *Refusal
+	if !errors.As(err, &refusal) || refusal.Reason != NotMember || !in.Refused || !seen.Refused || seen.RoleBefore != identity.Agent {
+		t.Errorf("got %+v, %v", in, err)
+	}
+	if after := w.account(before.ID); after.Attributes.Role != identity.EndUser || !after.LastSignIn.Equal(before.LastSignIn) {
+		t.Errorf("kept %+v", after)
+	}
+}
+
 // TestCreationIsLimited: a provider where anybody can register does not fill
 // the disk (rule 20).
 func TestCreationIsLimited(t *testing.T) {

@@ -43,20 +43,6 @@ func laterOneOf(choices ...string) word {
 	})
 }
 
-// laterUnless is a word on | off of which one value is how things are anyway.
-func laterUnless(now, usage string) word {
-	return word{min: 1, max: 1, usage: usage, read: func(at caddyfile.Token, values []caddyfile.Token) error {
-		switch value := values[0]; value.Text {
-		case now:
-			return nil
-		case "on", "off":
-			return later(at, value.Text)
-		default:
-			return unknown(value, "value of "+at.Text, []string{"on", "off"})
-		}
-	}}
-}
-
 // laterDuration is a word with a length of time.
 func laterDuration() word {
 	return laterAfter(1, 1, "<duration>", func(at caddyfile.Token, values []caddyfile.Token) error {
@@ -108,36 +94,14 @@ func (p *parser) addLater(known words) {
 	})
 }
 
-// laterEndpoints is the word endpoints of an SSO config. Syntax:
-//
-//	endpoints {
-//		authorization <url>
-//		token         <url>
-//		userinfo      <url>
-//		jwks          <url>
-//		end_session   <url>
-//	}
-func (p *parser) laterEndpoints() word {
-	return word{block: true, read: func(at caddyfile.Token, _ []caddyfile.Token) error {
-		address := checked("<url>", isURL, "is not an address such as https://idp.example.com/token")
-		err := p.block([]string{"endpoints"}, words{
-			"authorization": address, "token": address, "userinfo": address, "jwks": address, "end_session": address,
-		})
-		if err != nil {
-			return err
-		}
-		return later(at)
-	}}
-}
-
-// checked is a word with one value that holds must be true for. Optional.
-func checked(usage string, holds func(string) bool, complaint string) word {
-	return word{min: 1, max: 1, usage: usage, read: func(at caddyfile.Token, values []caddyfile.Token) error {
-		if value := values[0]; holds != nil && !module.HasPlaceholder(value.Text) && !holds(value.Text) {
-			return errAt(value, "%s: %q %s", at.Text, value.Text, complaint)
+// laterAddress is a word with the address of an endpoint.
+func laterAddress() word {
+	return laterAfter(1, 1, "<url>", func(at caddyfile.Token, values []caddyfile.Token) error {
+		if value := values[0]; !module.HasPlaceholder(value.Text) && !isURL(value.Text) {
+			return errAt(value, "%s: %q is not an address such as https://idp.example.com/token", at.Text, value.Text)
 		}
 		return nil
-	}}
+	})
 }
 
 func isURL(text string) bool {

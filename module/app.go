@@ -72,6 +72,7 @@ type App struct {
 	log     *zap.Logger
 	engine  *engine
 	doors   map[string]*policy.Door
+	keys    map[string]*sso.ClientKey // of SSO configs that have one, by name
 	answers *answer.Answers
 	sites   sites
 	asserts atomic.Bool   // a gateway signs assertions
@@ -101,6 +102,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.answers = &answer.Answers{Pages: look, Log: a.log}
 	if a.doors, err = a.hangDoors(); err != nil {
+		return err
+	}
+	if a.keys, err = a.readClientKeys(); err != nil {
 		return err
 	}
 	if a.engine, err = borrowEngine(a.databasePath()); err != nil {
@@ -133,6 +137,23 @@ func (a *App) hangDoors() (map[string]*policy.Door, error) {
 		doors[name] = door
 	}
 	return doors, nil
+}
+
+// readClientKeys reads the key files of SSO configs, so that `caddy validate`
+// tells what is wrong with them.
+func (a *App) readClientKeys() (map[string]*sso.ClientKey, error) {
+	keys := make(map[string]*sso.ClientKey)
+	for name, config := range sorted(a.SSO) {
+		if config.ClientAuth != sso.AuthPrivateKey {
+			continue
+		}
+		key, err := sso.ReadClientKey(config.ClientKey)
+		if err != nil {
+			return nil, fmt.Errorf("sso %s: client_auth: %w", name, err)
+		}
+		keys[name] = key
+	}
+	return keys, nil
 }
 
 // databasePath is where the database is, the same however it is spelled.

@@ -132,6 +132,7 @@ func (a *App) resolve() (wrong mistake.List) {
 		one(&inner, "issuer", mistake.Whole, &config.Issuer)
 		one(&inner, "client_id", mistake.Whole, &config.ClientID)
 		one(&inner, "client_secret", mistake.Whole, &config.ClientSecret)
+		one(&inner, "client_auth", mistake.Whole, &config.ClientKey)
 		all(&inner, "scopes", config.Scopes)
 		all(&inner, "admit", config.Admit)
 		all(&inner, "ip_ranges", config.IPRanges)
@@ -142,6 +143,14 @@ func (a *App) resolve() (wrong mistake.List) {
 			config.Claims[attribute] = claim
 		}
 		inner.Within("claims", claims)
+		if e := config.Endpoints; e != nil {
+			var endpoints mistake.List
+			one(&endpoints, "authorization", mistake.Whole, &e.Authorization)
+			one(&endpoints, "token", mistake.Whole, &e.Token)
+			one(&endpoints, "userinfo", mistake.Whole, &e.Userinfo)
+			one(&endpoints, "jwks", mistake.Whole, &e.JWKS)
+			inner.Within("endpoints", endpoints)
+		}
 		wrong.Within("sso "+name, inner)
 	}
 	return wrong

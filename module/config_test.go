@@ -55,6 +55,10 @@ func TestConfigureRefuses(t *testing.T) {
 		"name of sso":                 {`{"sso": {"../x": {"issuer": "https://a.example", "client_id": "x", "admit": ["any"]}}}`, `sso ../x: "../x" cannot be a name`},
 		"name of audience":            {`{"audiences": {"": {}}}`, `"" cannot be a name`},
 		"mode code without secret":    {okta(`, "mode": "code"`) + `}`, "sso okta: mode: code needs a client_secret"},
+		"endpoint by a placeholder":   {okta(`, "discovery": "off", "endpoints": {"authorization": "https://a.example", "token": "{env.AUTH_GATEWAY_TEST}", "userinfo": "https://a.example", "jwks": "https://a.example"}`) + `}`, `sso okta: endpoints: token: "value" is not an address`},
+		"unset endpoint":              {okta(`, "discovery": "off", "endpoints": {"jwks": "{env.AUTH_GATEWAY_TEST_EMPTY}"}`) + `}`, "sso okta: endpoints: jwks: {env.AUTH_GATEWAY_TEST_EMPTY} is empty"},
+		"endpoints with discovery":    {okta(`, "endpoints": {}`) + `}`, "sso okta: endpoints: are for discovery off"},
+		"unset key file":              {okta(`, "client_auth": "private_key_jwt", "client_key": "{env.AUTH_GATEWAY_TEST_EMPTY}"`) + `}`, "sso okta: client_auth: {env.AUTH_GATEWAY_TEST_EMPTY} is empty"},
 		"unknown sso":                 {`{"audiences": {"team": {"sso": ["okta"]}}}`, `audience team: sso: there is no SSO config "okta"`},
 		"redirect to nothing":         {`{"audiences": {"team": {"sign_in": "redirect"}}}`, "audience team: sign_in: redirect needs the name"},
 		"target without redirect":     {okta("") + `, "audiences": {"team": {"redirect_to": "okta", "sso": ["okta"]}}}`, "audience team: sign_in: names the SSO config okta without"},
@@ -141,8 +145,8 @@ func TestConfigureResolvesAndFillsIn(t *testing.T) {
 		`"mail":{"server":"hunter2.example.com:587","from":"noreply@example.com","tls":"starttls","invitations":true},` +
 		`"sms":{"webhook":"https://a:hunter2@sms.example.com/from-a-file",` +
 		`"headers":{"Authorization":"Basic hunter2","X-Account":"example"},"body":"{phone}: {text}, hunter2"},` +
-		`"sso":{"okta":{"issuer":"https://example.okta.com","client_id":"x","client_secret":"hunter2",` +
-		`"scopes":["openid","email","profile"],"mode":"pkce","admit":["any"],"max_role":"agent"}},` +
+		`"sso":{"okta":{"issuer":"https://example.okta.com","client_id":"x","client_secret":"hunter2","pushed_requests":"on",` +
+		`"scopes":["openid","email","profile"],"mode":"pkce","admit":["any"],"discovery":"on","max_role":"agent"}},` +
 		`"audiences":{"team":{"sign_in":"choose","sso":["okta"],"password":"on","password_change":"on",` +
 		`"second_factor":"optional","passcode":["app","email","sms"],"api_password":"off","idle_timeout":7200000000000,"session_lifetime":7200000000000}}}`
 	if string(got) != want {

@@ -57,7 +57,11 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	}
 	providers := make(map[string]*signin.Provider, len(a.SSO))
 	for name, config := range a.SSO {
-		provider, err := sso.NewProvider(name, *config, config.ClientSecret, sso.Options{Organizations: a.Organizations, Log: a.log.Named("sso")})
+		provider, err := sso.NewProvider(name, *config, config.ClientSecret, sso.Options{
+			Organizations: a.Organizations,
+			ClientKey:     a.keys[name],
+			Log:           a.log.Named("sso"),
+		})
 		if err != nil {
 			return nil, err
 		}

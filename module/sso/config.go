@@ -49,8 +49,32 @@ type Config struct {
 
 	// ClientSecret is a placeholder, {env.NAME} or {file.PATH}, for the
 	// client secret; a literal is refused, since the configuration can be
-	// read by many. Required with mode "code", optional with "pkce".
+	// read by many. Mode "code" needs it or ClientKey; "pkce" works without.
 	ClientSecret string `json:"client_secret,omitempty"`
+
+	// ClientAuth is how the client says who it is where codes are exchanged
+	// and authorization requests are pushed: "client_secret_basic",
+	// "client_secret_post" or "private_key_jwt". Default: with a secret what
+	// the provider's metadata names, basic before post and where it names
+	// nothing; without a secret the client is a public one.
+	ClientAuth ClientAuth `json:"client_auth,omitempty"`
+
+	// ClientKey is the file of the client's private key, PEM (PKCS #8,
+	// PKCS #1 or SEC 1, not encrypted, perhaps with the key's certificate)
+	// or a private JWK. It is read when the configuration is loaded. Required
+	// with ClientAuth "private_key_jwt", a mistake without.
+	ClientKey string `json:"client_key,omitempty"`
+
+	// ClientKeyAudience is whom the assertions signed with ClientKey are for:
+	// "issuer", or "endpoint" for providers that take the address they are
+	// sent to and nothing else. Default: issuer.
+	ClientKeyAudience Audience `json:"client_key_audience,omitempty"`
+
+	// PushedRequests is "on", where authorization requests are handed to the
+	// provider itself if it offers that (RFC 9126; a public client does so
+	// only if the provider requires it), or "off", where they go through the
+	// browser. Default: on.
+	PushedRequests string `json:"pushed_requests,omitempty"`
 
 	// Scopes to ask for. "openid" and "email" must be among them.
 	// Default: openid, email, profile.
@@ -87,6 +111,15 @@ type Config struct {
 	// nothing else is kept.
 	Claims map[string]string `json:"claims,omitempty"`
 
+	// Discovery is "on", where the provider publishes a document that tells
+	// its endpoints (OpenID Connect Discovery 1.0), or "off", where Endpoints
+	// tells them. Default: on.
+	Discovery string `json:"discovery,omitempty"`
+
+	// Endpoints is where the provider is reached. Required with discovery
+	// "off", a mistake with "on".
+	Endpoints *Endpoints `json:"endpoints,omitempty"`
+
 	// MaxRole is the highest role a claim can give: "end-user", "agent" or
 	// "admin". Default: agent.
 	MaxRole string `json:"max_role,omitempty"`
@@ -99,6 +132,15 @@ func (c *Config) SetDefaults() {
 	}
 	if c.Mode == "" {
 		c.Mode = ModePKCE
+	}
+	if c.ClientAuth == AuthPrivateKey && c.ClientKeyAudience == "" {
+		c.ClientKeyAudience = AudienceIssuer
+	}
+	if c.PushedRequests == "" {
+		c.PushedRequests = PushedRequestsOn
+	}
+	if c.Discovery == "" {
+		c.Discovery = DiscoveryOn
 	}
 	if c.MaxRole == "" {
 		c.MaxRole = string(identity.Agent)
@@ -130,9 +172,12 @@ func (c Config) Validate() (wrong mistake.List) {
 	}
 
 	wrong.OneOf("mode", string(c.Mode), string(ModePKCE), string(ModeCode))
-	if c.Mode == ModeCode && c.ClientSecret == "" {
-		wrong.Addf("mode", "code needs a client_secret: without a secret and without PKCE anyone could use a stolen code")
+	if c.Mode == ModeCode && c.ClientSecret == "" && c.ClientAuth != AuthPrivateKey {
+		wrong.Addf("mode", "code needs a client_secret or client_auth private_key_jwt: without a secret and without PKCE anyone could use a stolen code")
 	}
+
+	wrong = append(wrong, c.validateClientAuth()...)
+	wrong.OneOf("pushed_requests", c.PushedRequests, PushedRequestsOn, PushedRequestsOff)
 
 	wellFormed := true
 	for i, scope := range c.Scopes {
@@ -187,6 +232,15 @@ func (c Config) Validate() (wrong mistake.List) {
 	}
 	slices.SortFunc(claims, func(a, b mistake.Mistake) int { return strings.Compare(a.Path[0], b.Path[0]) })
 	wrong.Within("claims", claims)
+	wrong.OneOf("discovery", c.Discovery, DiscoveryOn, DiscoveryOff)
+	switch manual := c.Discovery == DiscoveryOff; {
+	case manual && c.Endpoints == nil:
+		wrong.Addf("discovery", "off needs endpoints: authorization, token, userinfo and jwks")
+	case manual:
+		wrong.Within("endpoints", c.Endpoints.Validate())
+	case c.Endpoints != nil:
+		wrong.Addf("endpoints", "are for discovery off: otherwise the provider's discovery document tells them")
+	}
 	if c.MaxRole != "" {
 		_, err := identity.ParseRole(c.MaxRole)
 		wrong.Add("max_role", err)

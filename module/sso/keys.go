@@ -90,7 +90,7 @@ func tryKeys(jws *jose.JSONWebSignature, header jose.Header, keys []jose.JSONWeb
 
 // fetch returns the keys that can be used.
 func (k *keySet) fetch(ctx context.Context) (*[]jose.JSONWebKey, http.Header, error) {
-	meta, err := k.provider.metadata.get(ctx)
+	meta, err := k.provider.meta(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/json"
-	"golang.org/x/oauth2"
 )
 
 // asymmetric are the signature algorithms that are believed at all. With a
@@ -31,8 +30,13 @@ type metadata struct {
 	JWKSURI               string `json:"jwks_uri"`
 
 	TokenAuthMethods []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgs    []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	IDTokenAlgs      []string `json:"id_token_signing_alg_values_supported"`
 	UserinfoAlgs     []string `json:"userinfo_signing_alg_values_supported"`
+
+	// RFC 9126 section 5.
+	PushedRequestEndpoint  string `json:"pushed_authorization_request_endpoint"`
+	RequiresPushedRequests bool   `json:"require_pushed_authorization_requests"`
 
 	// IssInResponse: RFC 9207 section 3.
 	IssInResponse bool `json:"authorization_response_iss_parameter_supported"`
@@ -66,15 +70,19 @@ func (m *metadata) check(issuer string) error {
 		return faultf(FaultIssuer, "the discovery document is of issuer %q, but %q is configured: they have to be the same to the letter, a slash at the end included",
 			words(m.Issuer, 200, nil), issuer)
 	}
-	endpoints := []struct{ name, address string }{
-		{"authorization_endpoint", m.AuthorizationEndpoint},
-		{"token_endpoint", m.TokenEndpoint},
-		{"jwks_uri", m.JWKSURI},
-	}
-	if m.UserinfoEndpoint != "" {
-		endpoints = append(endpoints, struct{ name, address string }{"userinfo_endpoint", m.UserinfoEndpoint})
-	}
-	for _, endpoint := range endpoints {
+	for _, endpoint := range []struct {
+		name, address string
+		optional      bool
+	}{
+		{"authorization_endpoint", m.AuthorizationEndpoint, false},
+		{"token_endpoint", m.TokenEndpoint, false},
+		{"jwks_uri", m.JWKSURI, false},
+		{"userinfo_endpoint", m.UserinfoEndpoint, true},
+		{"pushed_authorization_request_endpoint", m.PushedRequestEndpoint, true},
+	} {
+		if endpoint.optional && endpoint.address == "" {
+			continue
+		}
 		if err := validateEndpoint(issuer, endpoint.name, endpoint.address); err != nil {
 			return faultf(FaultDiscovery, "the discovery document is of no use: %w", err)
 		}
@@ -100,21 +108,6 @@ func (m *metadata) userinfoAlgs() []jose.SignatureAlgorithm {
 		return algs
 	}
 	return m.idTokenAlgs()
-}
-
-// authStyle returns how the client says who it is at the token endpoint. It
-// is chosen, never tried out, for trying sends the code twice.
-func (m *metadata) authStyle(secret bool) (oauth2.AuthStyle, error) {
-	methods := m.TokenAuthMethods
-	switch {
-	case !secret, // a public client: client_id in the body and nothing else
-		slices.Contains(methods, "client_secret_post") && !slices.Contains(methods, "client_secret_basic"):
-		return oauth2.AuthStyleInParams, nil
-	case len(methods) == 0, slices.Contains(methods, "client_secret_basic"):
-		return oauth2.AuthStyleInHeader, nil
-	}
-	return 0, faultf(FaultDiscovery, "the provider takes no client secret at the token endpoint, only %s; client_secret_basic or client_secret_post is needed",
-		words(strings.Join(methods, ", "), 200, nil))
 }
 
 // allowed returns those algorithms that are asymmetric.

@@ -40,6 +40,10 @@ type Options struct {
 	// Timeout limits each call to the provider. Default: 10 seconds.
 	Timeout time.Duration
 
+	// ClientKey is the key of client_auth private_key_jwt, as read from
+	// Config.ClientKey. Required with it.
+	ClientKey *ClientKey
+
 	// Log tells of what does not fail a sign-in: a key that cannot be read,
 	// a discovery document that is out of date, a claim that cannot be an
 	// attribute. Default: nobody.
@@ -51,12 +55,14 @@ type Provider struct {
 	name   string
 	config Config
 	secret string
+	key    *ClientKey
 	clock  func() time.Time
 	log    *zap.Logger
 
 	mapping  *identity.Mapping
 	http     *http.Client
 	metadata *document[metadata]
+	manual   *metadata // with discovery off
 	keys     *keySet
 }
 
@@ -113,11 +119,32 @@ func NewProvider(name string, config Config, clientSecret string, opts Options) 
 	switch config.Mode {
 	case ModePKCE:
 	case ModeCode:
-		if clientSecret == "" {
+		if clientSecret == "" && config.ClientAuth != AuthPrivateKey {
 			return nil, fmt.Errorf("sso %s: mode code needs a client_secret", name)
 		}
 	default:
 		return nil, fmt.Errorf("sso %s: unknown mode %q: use pkce or code", name, config.Mode)
+	}
+	switch config.ClientAuth {
+	case "":
+	case AuthBasic, AuthPost:
+		if clientSecret == "" {
+			return nil, fmt.Errorf("sso %s: client_auth %s needs a client_secret", name, config.ClientAuth)
+		}
+	case AuthPrivateKey:
+		if opts.ClientKey == nil {
+			return nil, fmt.Errorf("sso %s: client_auth private_key_jwt needs a key", name)
+		}
+	default:
+		return nil, fmt.Errorf("sso %s: unknown client_auth %q", name, config.ClientAuth)
+	}
+	if config.Discovery == DiscoveryOff {
+		if config.Endpoints == nil {
+			return nil, fmt.Errorf("sso %s: discovery off needs endpoints", name)
+		}
+		if err := config.Endpoints.Validate().Err(); err != nil {
+			return nil, fmt.Errorf("sso %s: endpoints: %w", name, err)
+		}
 	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
@@ -135,8 +162,11 @@ func NewProvider(name string, config Config, clientSecret string, opts Options) 
 		return nil, fmt.Errorf("sso %s: claims: %w", name, err)
 	}
 
-	p := &Provider{name: name, config: config, secret: clientSecret, clock: opts.Clock, log: log, mapping: mapping}
+	p := &Provider{name: name, config: config, secret: clientSecret, key: opts.ClientKey, clock: opts.Clock, log: log, mapping: mapping}
 	p.http = newClient(opts.HTTPClient, opts.Timeout)
+	if config.Discovery == DiscoveryOff {
+		p.manual = config.Endpoints.metadata(config.Issuer)
+	}
 	p.metadata = newDocument("discovery document", p.discover, opts, log)
 	p.keys = newKeySet(p, opts, log)
 	return p, nil
@@ -149,7 +179,7 @@ func (p *Provider) Start(ctx context.Context, redirectURI, state string) (string
 	if state == "" {
 		return "", Pending{}, p.fault(faultf(FaultOther, "starting without a state"))
 	}
-	meta, err := p.metadata.get(ctx)
+	meta, err := p.meta(ctx)
 	if err != nil {
 		return "", Pending{}, p.fault(asFault(FaultDiscovery, "reading the discovery document", err))
 	}
@@ -159,11 +189,19 @@ func (p *Provider) Start(ctx context.Context, redirectURI, state string) (string
 		pending.Verifier = oauth2.GenerateVerifier()
 		options = append(options, oauth2.S256ChallengeOption(pending.Verifier))
 	}
-	client, err := p.client(meta, redirectURI)
+	method, err := p.authMethod(meta)
 	if err != nil {
 		return "", Pending{}, p.fault(asFault(FaultDiscovery, "reading the discovery document", err))
 	}
-	return client.AuthCodeURL(state, options...), pending, nil
+	client := p.client(meta, method, redirectURI)
+	if !p.pushes(meta, method) {
+		return client.AuthCodeURL(state, options...), pending, nil
+	}
+	address, err := p.pushed(ctx, meta, method, client, state, options)
+	if err != nil {
+		return "", Pending{}, p.fault(asFault(FaultOther, "pushing the authorization request", err))
+	}
+	return address, pending, nil
 }
 
 // Finish returns what the provider says of the person who came back with the
@@ -184,7 +222,7 @@ func (p *Provider) finish(ctx context.Context, pending Pending, redirectURI stri
 	if p.config.Mode == ModePKCE && pending.Verifier == "" {
 		return nil, faultf(FaultResponse, "the sign-in was started without PKCE: the mode has changed meanwhile")
 	}
-	meta, err := p.metadata.get(ctx)
+	meta, err := p.meta(ctx)
 	if err != nil {
 		return nil, asFault(FaultDiscovery, "reading the discovery document", err)
 	}
@@ -247,14 +285,17 @@ func (p *Provider) checkResponse(meta *metadata, pending Pending, query url.Valu
 }
 
 // client returns the OAuth 2.0 client as this provider wants it.
-func (p *Provider) client(meta *metadata, redirectURI string) (*oauth2.Config, error) {
-	style, err := meta.authStyle(p.secret != "")
-	if err != nil {
-		return nil, err
+func (p *Provider) client(meta *metadata, method ClientAuth, redirectURI string) *oauth2.Config {
+	secret, style := "", oauth2.AuthStyleInParams
+	switch method {
+	case AuthBasic:
+		secret, style = p.secret, oauth2.AuthStyleInHeader
+	case AuthPost:
+		secret = p.secret
 	}
 	return &oauth2.Config{
 		ClientID:     p.config.ClientID,
-		ClientSecret: p.secret,
+		ClientSecret: secret,
 		RedirectURL:  redirectURI,
 		Scopes:       p.config.Scopes,
 		Endpoint: oauth2.Endpoint{
@@ -262,7 +303,15 @@ func (p *Provider) client(meta *metadata, redirectURI string) (*oauth2.Config, e
 			TokenURL:  meta.TokenEndpoint,
 			AuthStyle: style,
 		},
-	}, nil
+	}
+}
+
+// meta returns what the provider says of itself, or the configuration of it.
+func (p *Provider) meta(ctx context.Context) (*metadata, error) {
+	if p.manual != nil {
+		return p.manual, nil
+	}
+	return p.metadata.get(ctx)
 }
 
 // Name returns the name of the SSO config.

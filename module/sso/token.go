@@ -35,20 +35,28 @@ const (
 // token endpoint, in one way.
 func (p *Provider) exchange(ctx context.Context, meta *metadata, redirectURI, code, verifier string) (*oauth2.Token, string, error) {
 	const doing = "exchanging the code"
-	client, err := p.client(meta, redirectURI)
+	method, err := p.authMethod(meta)
+	if err != nil {
+		return nil, "", err
+	}
+	credentials, err := p.credentials(meta, method, meta.TokenEndpoint)
 	if err != nil {
 		return nil, "", err
 	}
 	var options []oauth2.AuthCodeOption
+	for name := range credentials {
+		options = append(options, oauth2.SetAuthURLParam(name, credentials.Get(name)))
+	}
 	if verifier != "" {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.http.Timeout)
 	defer cancel()
-	token, err := client.Exchange(oidc.ClientContext(ctx, p.http), code, options...)
+	token, err := p.client(meta, method, redirectURI).Exchange(oidc.ClientContext(ctx, p.http), code, options...)
 	if refused := new(oauth2.RetrieveError); errors.As(err, &refused) {
 		// Its text has the whole answer in it, and with that perhaps tokens.
-		return nil, "", p.refusal(doing, refused, code, verifier)
+		return nil, "", endpointFault(doing, "token endpoint", refused.Response.StatusCode,
+			refused.ErrorCode, refused.ErrorDescription, code, verifier, p.secret, credentials.Get("client_assertion"))
 	}
 	if err != nil {
 		kind := FaultToken
@@ -67,20 +75,21 @@ func (p *Provider) exchange(ctx context.Context, meta *metadata, redirectURI, co
 	return token, rawIDToken, nil
 }
 
-// refusal returns the fault for an error of the token endpoint.
-func (p *Provider) refusal(doing string, refused *oauth2.RetrieveError, secrets ...string) *Fault {
-	if refused.ErrorCode != "" {
-		return providerFault(doing, refused.ErrorCode, refused.ErrorDescription, append(secrets, p.secret)...)
+// endpointFault returns the fault for a refusal by an endpoint that the gateway
+// itself posts to. Of the provider's words the secrets are left out.
+func endpointFault(doing, endpoint string, status int, code, description string, secrets ...string) *Fault {
+	if code != "" {
+		return providerFault(doing, code, description, secrets...)
 	}
-	switch status := refused.Response.StatusCode; {
+	switch {
 	case status == http.StatusUnauthorized:
-		return faultf(FaultClient, "%s: the token endpoint answers with status 401: check client_id and client_secret", doing)
+		return faultf(FaultClient, "%s: the %s answers with status 401: check client_id and client_secret", doing, endpoint)
 	case status >= 300 && status < 400:
-		return faultf(FaultOther, "%s: the token endpoint redirects (%d), which is not followed: the code and the secret would go along", doing, status)
+		return faultf(FaultOther, "%s: the %s redirects (%d), which is not followed: the code and the secret would go along", doing, endpoint, status)
 	case status >= 500, status == http.StatusTooManyRequests:
-		return faultf(FaultUnavailable, "%s: the token endpoint answers with status %d", doing, status)
+		return faultf(FaultUnavailable, "%s: the %s answers with status %d", doing, endpoint, status)
 	default:
-		return faultf(FaultOther, "%s: the token endpoint answers with status %d", doing, status)
+		return faultf(FaultOther, "%s: the %s answers with status %d", doing, endpoint, status)
 	}
 }
 

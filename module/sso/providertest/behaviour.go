@@ -47,6 +47,13 @@ type Behaviour struct {
 	CacheControl string
 	// Public: the client has no secret. Post: the client sends it in the body.
 	Public, Post bool
+	// Assertion is what the client proves who it is with, in place of a
+	// secret.
+	Assertion *Assertion
+	// Push: authorization requests may be pushed. PushOnly: they have to be.
+	Push, PushOnly bool
+	// PushResponse edits the answer to a pushed request.
+	PushResponse func(answer map[string]any)
 
 	// Handlers replace whole endpoints, by path.
 	Handlers map[string]http.HandlerFunc
@@ -65,6 +72,12 @@ func (b *Behaviour) authenticate(r *http.Request) string {
 	switch {
 	case r.Header.Get("Origin") != "":
 		return "a cross-origin request is for single-page apps only"
+	case b.Assertion != nil && (basic || form.Has("client_secret")):
+		return "private_key_jwt is wanted"
+	case b.Assertion != nil:
+		return b.Assertion.wrong(form, b.Clock())
+	case form.Has("client_assertion"):
+		return "no assertion is wanted"
 	case b.Public && (basic || form.Has("client_secret") || form.Get("client_id") != ClientID):
 		return "a public client sends its client_id and no secret"
 	case b.Public:

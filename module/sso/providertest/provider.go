@@ -34,6 +34,7 @@ const (
 	PathToken         = "/token"
 	PathUserinfo      = "/userinfo"
 	PathKeys          = "/keys"
+	PathPush          = "/push"
 )
 
 // Provider is a provider that listens on a loopback port.
@@ -43,6 +44,7 @@ type Provider struct {
 	mu        sync.Mutex
 	behaviour Behaviour
 	grants    map[string]*grant
+	pushed    map[string]url.Values // by request_uri
 	requests  map[string][]*Request
 }
 
@@ -63,7 +65,7 @@ type grant struct {
 // New starts a provider that ends with the test.
 func New(t testing.TB) *Provider {
 	t.Helper()
-	p := &Provider{grants: map[string]*grant{}, requests: map[string][]*Request{}}
+	p := &Provider{grants: map[string]*grant{}, pushed: map[string]url.Values{}, requests: map[string][]*Request{}}
 	p.behaviour = Behaviour{
 		Clock: time.Now,
 		Key:   NewKey(t, jose.RS256, "key-1"),
@@ -81,6 +83,7 @@ func New(t testing.TB) *Provider {
 	mux.HandleFunc(PathToken, p.serveToken)
 	mux.HandleFunc(PathUserinfo, p.serveUserinfo)
 	mux.HandleFunc(PathKeys, p.serveKeys)
+	mux.HandleFunc(PathPush, p.servePush)
 	p.Server = httptest.NewServer(p.record(mux))
 	t.Cleanup(p.Close)
 	return p
@@ -156,6 +159,10 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter, _ *http.Request) {
 		"id_token_signing_alg_values_supported": []string{"HS256", string(b.Key.Algorithm)},
 		"code_challenge_methods_supported":      []string{"S256"},
 	}
+	if b.Push || b.PushOnly {
+		document["pushed_authorization_request_endpoint"] = p.URL + PathPush
+		document["require_pushed_authorization_requests"] = b.PushOnly
+	}
 	if b.Discovery != nil {
 		b.Discovery(document)
 	}
@@ -173,6 +180,9 @@ func (p *Provider) serveKeys(w http.ResponseWriter, _ *http.Request) {
 
 func (p *Provider) serveAuthorization(w http.ResponseWriter, r *http.Request) {
 	b, query := p.now(), r.URL.Query()
+	if query.Has("request_uri") || b.PushOnly {
+		query = p.spend(query)
+	}
 	if query.Get("client_id") != ClientID || query.Get("redirect_uri") == "" {
 		http.Error(w, "no such client or callback", http.StatusBadRequest)
 		return

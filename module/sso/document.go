@@ -18,6 +18,10 @@ const (
 	minFresh     = time.Minute
 	maxFresh     = 24 * time.Hour
 
+	// renewPart: a document is renewed ahead of time in the last of so many
+	// equal parts of its time.
+	renewPart = 5
+
 	// keptStale is how long a document is still used after its time while
 	// no new one can be had.
 	keptStale = 24 * time.Hour
@@ -33,7 +37,9 @@ const (
 )
 
 // document is something a provider publishes, fetched when it is needed and
-// kept in memory. Nothing runs in between.
+// kept in memory. When most of its time is over, whoever uses it next has it
+// renewed in the background and goes on with what there is. Nothing runs while
+// nobody signs in.
 type document[T any] struct {
 	name    string
 	fetch   func(context.Context) (*T, http.Header, error)
@@ -46,6 +52,7 @@ type document[T any] struct {
 	mu         sync.Mutex
 	value      *T // nil until the first fetch that went well
 	freshUntil time.Time
+	renewFrom  time.Time // when it is renewed ahead of time
 	triedAt    time.Time // when the latest fetch ended, well or not
 	err        error     // what the latest fetch failed with
 }
@@ -57,12 +64,16 @@ func newDocument[T any](name string, fetch func(context.Context) (*T, http.Heade
 // get returns the document, fetched if there is none or it is too old.
 func (d *document[T]) get(ctx context.Context) (*T, error) {
 	d.mu.Lock()
-	value, fresh := d.value, d.clock().Before(d.freshUntil)
+	now := d.clock()
+	value, fresh, early := d.value, now.Before(d.freshUntil), now.Before(d.renewFrom)
 	d.mu.Unlock()
-	if value != nil && fresh {
-		return value, nil
+	if value == nil || !fresh {
+		return d.renew(ctx)
 	}
-	return d.renew(ctx)
+	if !early {
+		d.begin(ctx)
+	}
+	return value, nil
 }
 
 // renew fetches the document again, unless that was tried a short while ago,
@@ -75,7 +86,21 @@ func (d *document[T]) renew(ctx context.Context) (*T, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	done := d.flight.DoChan("", func() (any, error) {
+	done := d.begin(ctx)
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.newest()
+}
+
+// begin starts a fetch, or joins the one that is under way. It ends within the
+// timeout, whether or not anybody waits.
+func (d *document[T]) begin(ctx context.Context) <-chan singleflight.Result {
+	return d.flight.DoChan("", func() (any, error) {
 		// Whoever arrives here just after a flight has landed has not
 		// seen its result.
 		if _, _, ok := d.recent(); ok {
@@ -86,14 +111,6 @@ func (d *document[T]) renew(ctx context.Context) (*T, error) {
 		d.land(d.fetch(ctx))
 		return nil, nil
 	})
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.newest()
 }
 
 // recent reports whether the latest fetch is too recent for another one, and
@@ -128,7 +145,9 @@ func (d *document[T]) land(value *T, header http.Header, err error) {
 	defer d.mu.Unlock()
 	d.triedAt, d.err = d.clock(), err
 	if err == nil {
-		d.value, d.freshUntil = value, d.triedAt.Add(freshFor(header))
+		fresh := freshFor(header)
+		d.value, d.freshUntil = value, d.triedAt.Add(fresh)
+		d.renewFrom = d.triedAt.Add(fresh / renewPart * (renewPart - 1))
 		return
 	}
 	if d.value != nil {
@@ -138,7 +157,7 @@ func (d *document[T]) land(value *T, header http.Header, err error) {
 }
 
 // freshFor returns how long a document with that header may be used without
-// asking again (RFC 9111 section 5.2.2), within bounds.
+// asking again (RFC 9111 sections 5.2.2 and 5.3), within bounds.
 func freshFor(header http.Header) time.Duration {
 	for _, line := range header.Values("Cache-Control") {
 		for directive := range strings.SplitSeq(line, ",") {
@@ -151,9 +170,23 @@ func freshFor(header http.Header) time.Duration {
 				if err != nil {
 					return minFresh
 				}
-				return min(max(time.Duration(seconds)*time.Second, minFresh), maxFresh)
+				return within(time.Duration(seconds) * time.Second)
 			}
+		}
+	}
+	if text := header.Get("Expires"); text != "" {
+		expires, err := http.ParseTime(text)
+		if err != nil {
+			return minFresh // "0" and the like: it has expired
+		}
+		// Both are the provider's time, so that clocks that differ do not
+		// matter.
+		if date, err := http.ParseTime(header.Get("Date")); err == nil {
+			return within(expires.Sub(date))
 		}
 	}
 	return defaultFresh
 }
+
+// within keeps how long a document is fresh within bounds.
+func within(fresh time.Duration) time.Duration { return min(max(fresh, minFresh), maxFresh) }

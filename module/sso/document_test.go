@@ -2,6 +2,8 @@ package sso_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -34,24 +36,30 @@ func TestRecovers(t *testing.T) {
 func TestDiscoveryKept(t *testing.T) {
 	tests := []struct {
 		cacheControl string
+		expires      time.Duration
 		kept         time.Duration
 	}{
-		{"", time.Hour},
-		{"public", time.Hour},
-		{"public, max-age=600", 10 * time.Minute},
-		{"max-age=31536000", 24 * time.Hour},
-		{"max-age=0", time.Minute},
-		{"no-store", time.Minute},
-		{"max-age=soon", time.Minute},
+		{"", 0, time.Hour},
+		{"public", 0, time.Hour},
+		{"public, max-age=600", 0, 10 * time.Minute},
+		{"max-age=31536000", 0, 24 * time.Hour},
+		{"max-age=0", 0, time.Minute},
+		{"no-store", 0, time.Minute},
+		{"max-age=soon", 0, time.Minute},
+		{"", 20 * time.Minute, 20 * time.Minute},
+		{"", 1000 * time.Hour, 24 * time.Hour},
+		{"", -time.Hour, time.Minute},
+		{"max-age=600", 20 * time.Minute, 10 * time.Minute},
 	}
 	for _, test := range tests {
-		t.Run(test.cacheControl, func(t *testing.T) {
+		t.Run(fmt.Sprint(test.cacheControl, " expires ", test.expires), func(t *testing.T) {
 			s := newScene(t)
-			s.behave(func(b *providertest.Behaviour) { b.CacheControl = test.cacheControl })
+			s.behave(func(b *providertest.Behaviour) { b.CacheControl, b.Expires = test.cacheControl, test.expires })
+			early := test.kept/5*4 - time.Second // it is not renewed ahead of time yet
 			for _, step := range []struct {
 				pass time.Duration
 				want int
-			}{{0, 1}, {test.kept - time.Second, 1}, {time.Second, 2}, {test.kept - time.Second, 2}} {
+			}{{0, 1}, {early, 1}, {test.kept - early, 2}, {early, 2}} {
 				s.clock.Add(step.pass)
 				if err := s.tryStart(t); err != nil {
 					t.Fatal(err)
@@ -61,6 +69,64 @@ func TestDiscoveryKept(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRenewedAhead: in the last part of its time a document is renewed in the
+// background, and nobody waits for it, however long it takes.
+func TestRenewedAhead(t *testing.T) {
+	s := newScene(t)
+	if err := s.tryStart(t); err != nil {
+		t.Fatal(err)
+	}
+	arrived, release := make(chan struct{}, 100), make(chan struct{})
+	s.behave(func(b *providertest.Behaviour) {
+		b.Discovery = func(map[string]any) {
+			arrived <- struct{}{}
+			<-release
+		}
+	})
+	s.clock.Add(50 * time.Minute) // of an hour
+	for range 20 {
+		if err := s.tryStart(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-arrived
+	if err := s.tryStart(t); err != nil {
+		t.Error(err)
+	}
+	close(release)
+	// When the hour is over, the newer document is there: nobody asks for
+	// another, and nobody waits.
+	if s.fetched(providertest.PathDiscovery) != 2 {
+		t.Fatalf("fetched %d times", s.fetched(providertest.PathDiscovery))
+	}
+	s.clock.Add(9 * time.Minute)
+	if err := s.tryStart(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRenewedAheadWhileDown: a provider that is down when its document is
+// renewed ahead of time is asked again every 30 seconds at most.
+func TestRenewedAheadWhileDown(t *testing.T) {
+	s := newScene(t)
+	if err := s.tryStart(t); err != nil {
+		t.Fatal(err)
+	}
+	s.behave(func(b *providertest.Behaviour) {
+		b.Handlers[providertest.PathDiscovery] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	})
+	s.clock.Add(50 * time.Minute)
+	for range 200 {
+		if err := s.tryStart(t); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.Add(time.Second)
+	}
+	if n := s.fetched(providertest.PathDiscovery) - 1; n > 7 {
+		t.Errorf("asked %d times in 200 seconds", n)
 	}
 }
 

@@ -43,8 +43,10 @@ type Behaviour struct {
 
 	// ContentType replaces application/json, by path.
 	ContentType map[string]string
-	// CacheControl is sent with the discovery document and the keys.
+	// CacheControl is sent with the discovery document and the keys, and so is
+	// Expires, that long after the time of the server's own clock.
 	CacheControl string
+	Expires      time.Duration
 	// Public: the client has no secret. Post: the client sends it in the body.
 	Public, Post bool
 	// Assertion is what the client proves who it is with, in place of a

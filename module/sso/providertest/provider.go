@@ -291,6 +291,11 @@ func (g *grant) verified(verifier string) bool {
 
 // send sends an answer that is as it should be.
 func (b *Behaviour) send(w http.ResponseWriter, path, cacheControl string, value any) {
+	if b.Expires != 0 && (path == PathDiscovery || path == PathKeys) {
+		now := time.Now()
+		w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+		w.Header().Set("Expires", now.Add(b.Expires).UTC().Format(http.TimeFormat))
+	}
 	if kind := b.ContentType[path]; kind != "" {
 		w.Header().Set("Content-Type", kind)
 	}

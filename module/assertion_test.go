@@ -97,7 +97,8 @@ func TestAssertion(t *testing.T) {
 			r := request("GET", "/", cookie)
 			r.Host = tc.host
 			r.Header[identity.AssertionHeader] = []string{"forged"}
-			r.Header["x_auth_gateway_assertion"] = []string{"forged"}
+			const underscored = "x_auth_gateway_assertion"
+			r.Header[underscored] = []string{"forged"}
 			r.Header["Connection"] = []string{"X-Auth-Gateway-Assertion"}
 			_, got := g.assertion(t, r)
 			if got["iss"] != tc.iss || got["aud"] != tc.aud || got["sub"] != g.account.ID {
@@ -110,7 +111,7 @@ func TestAssertion(t *testing.T) {
 			if got["email"] != "alice@example.test" || got["name"] != "Alice Ångström" || got["role"] != "agent" || len(got["groups"].([]any)) != 2 {
 				t.Errorf("got %v", got)
 			}
-			if len(r.Header["x_auth_gateway_assertion"])+len(r.Header["Connection"]) > 0 {
+			if len(r.Header[underscored])+len(r.Header["Connection"]) > 0 {
 				t.Errorf("the app received %v", r.Header)
 			}
 		})

@@ -31,6 +31,7 @@ func TestConfigureRefuses(t *testing.T) {
 	t.Setenv("AUTH_GATEWAY_TEST", "value")
 	t.Setenv("AUTH_GATEWAY_TEST_EMPTY", "")
 	t.Setenv("AUTH_GATEWAY_TEST_ISSUER", "http://idp.example.com")
+	t.Setenv("AUTH_GATEWAY_TEST_ONE", "1")
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -93,6 +94,11 @@ func TestConfigureRefuses(t *testing.T) {
 		"control character in button": {okta(`, "button": "a\nb"`) + `}`, "sso okta: button: has a line break"},
 		"long button":                 {okta(`, "button": "`+strings.Repeat("x", 41)+`"`) + `}`, "sso okta: button: is longer than 40"},
 		"control character in brand":  {`{"brand": {"name": "a\u0007"}}`, "brand: name: has a line break"},
+		"no organization":             {`{"organizations": {}}`, "organizations: is empty"},
+		"unset organization":          {`{"organizations": {"{env.AUTH_GATEWAY_TEST_EMPTY}": "1"}}`, "{env.AUTH_GATEWAY_TEST_EMPTY} is empty"},
+		"organizations with one id":   {`{"organizations": {"a": "1", "b": "{env.AUTH_GATEWAY_TEST_ONE}"}}`, `organizations: b: "1" is the external id of "a"`},
+		"attribute of a claim":        {okta(`, "claims": {"nick": "x"}`) + `}`, "sso okta: claims: nick: is no attribute"},
+		"unset claim":                 {okta(`, "claims": {"role": "{env.AUTH_GATEWAY_TEST_EMPTY}"}`) + `}`, "sso okta: claims: role: {env.AUTH_GATEWAY_TEST_EMPTY} is empty"},
 		"client id":                   {`{"sso": {"okta": {"issuer": "https://a.example", "client_id": "é", "admit": ["any"]}}}`, "sso okta: client_id: has a character"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +138,8 @@ func TestConfigureResolvesAndFillsIn(t *testing.T) {
 			"body": "{phone}: {text}, {env.AUTH_GATEWAY_TEST_SECRET}"
 		},
 		"sso": {"okta": {"issuer": "https://example.okta.com", "client_id": "x", "admit": ["any"], "client_secret": "{env.AUTH_GATEWAY_TEST_SECRET}"}},
-		"audiences": {"team": {"sso": ["okta"], "session_lifetime": "2h"}}
+		"audiences": {"team": {"sso": ["okta"], "session_lifetime": "2h"}},
+		"organizations": {"{env.AUTH_GATEWAY_TEST_SECRET} Inc": "{env.AUTH_GATEWAY_TEST_SECRET}"}
 	}`)
 	if err != nil || len(logs) != 1 { // the body is not JSON
 		t.Fatal(err, logs)
@@ -145,6 +152,7 @@ func TestConfigureResolvesAndFillsIn(t *testing.T) {
 		`"mail":{"server":"hunter2.example.com:587","from":"noreply@example.com","tls":"starttls","invitations":true},` +
 		`"sms":{"webhook":"https://a:hunter2@sms.example.com/from-a-file",` +
 		`"headers":{"Authorization":"Basic hunter2","X-Account":"example"},"body":"{phone}: {text}, hunter2"},` +
+		`"organizations":{"hunter2 Inc":"hunter2"},` +
 		`"sso":{"okta":{"issuer":"https://example.okta.com","client_id":"x","client_secret":"hunter2","pushed_requests":"on",` +
 		`"scopes":["openid","email","profile"],"mode":"pkce","admit":["any"],"discovery":"on","max_role":"agent"}},` +
 		`"audiences":{"team":{"sign_in":"choose","sso":["okta"],"password":"on","password_change":"on",` +
@@ -200,6 +208,9 @@ func TestConfigureImpliesOneAudience(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	const sso = `"sso": {"okta": {"issuer": "https://example.okta.com", "client_id": "x", "admit": ["any"], "ip_ranges": ["192.0.2.0/24"]}}`
+	mapped := func(words string) string {
+		return `{"sso": {"okta": {"issuer": "https://example.okta.com", "client_id": "x", "admit": ["any"], ` + words + `}}, "audiences": {"team": {"sso": ["okta"]}}}`
+	}
 	for name, test := range map[string]struct{ config, want string }{
 		"assigned nowhere":              {`{` + sso + `}`, "sso okta: is assigned to no audience"},
 		"password door outside a range": {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "sign_in": "redirect", "redirect_to": "okta"}}}`, "audience team: redirects to okta, which has ip_ranges"},
@@ -212,6 +223,12 @@ func TestWarnings(t *testing.T) {
 		"password off, nothing else":    {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "password": "off", "second_factor": "off"}}}`, ""},
 		"password off and passcodes": {`{` + sso + `, "audiences": {"team": {"sso": ["okta"], "password": "off", "second_factor": "required", "passcode": ["app"], "trust_device": "30d", "api_password": "on"}}}`,
 			"audience team: password: is off, which leaves second_factor, passcode, trust_device, api_password without effect"},
+		"role without its most":  {mapped(`"claims": {"role": "role"}`), "sso okta: claims: role gives at most agent"},
+		"role and its most":      {mapped(`"claims": {"role": "role"}, "max_role": "admin"`), ""},
+		"a most without a role":  {mapped(`"max_role": "admin"`), "sso okta: max_role: has no effect"},
+		"another address":        {mapped(`"claims": {"email": "upn"}`), "sso okta: claims: email: addresses of the claim upn"},
+		"another one, trusted":   {mapped(`"claims": {"email": "upn"}, "trust_email": true`), ""},
+		"another one, verified":  {mapped(`"claims": {"email": "upn", "email_verified": "xms_edov"}`), ""},
 		"sms for nobody":         {`{"sms": {"webhook": "https://sms.example.com/"}, "audiences": {"team": {"passcode": ["app"]}}}`, "sms: is offered to nobody"},
 		"sms for some":           {`{"sms": {"webhook": "https://sms.example.com/"}, "audiences": {"team": {"passcode": ["app"]}, "customers": {}}}`, ""},
 		"sms body that is none":  {`{"sms": {"webhook": "https://sms.example.com/", "body": "to={phone}&text={text}"}}`, "sms: body: is sent as application/json and is none"},

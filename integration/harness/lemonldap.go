@@ -21,6 +21,13 @@ type RelyingParty struct {
 	RedirectURI string
 	// PKCE: the provider insists on a code challenge.
 	PKCE bool
+
+	// What only a [Provider] can do: Auth is how the client says who it is,
+	// if not as OpenID Connect has it by default; Key its public key, as a
+	// JWK; PushOnly: it has to push its authorization requests.
+	Auth     string
+	Key      []byte
+	PushOnly bool
 }
 
 // LemonLDAP is Debian's LemonLDAP::NG portal as an OpenID Provider, with its

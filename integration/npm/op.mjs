@@ -2,7 +2,8 @@
 // in the first argument; it ends when its standard input closes.
 //
 //   port      where it listens on 127.0.0.1
-//   clients   [{id, secret, redirectURI, pkce}]
+//   clients   [{id, secret, redirectURI, pkce, auth, key, pushOnly}]; auth is how
+//             the client says who it is, key its public key, as a JWK
 //   accounts  {login: claims}; claims without sub get the login as sub
 import http from 'node:http';
 import process from 'node:process';
@@ -12,10 +13,12 @@ const { port, clients, accounts } = JSON.parse(process.argv[2]);
 const issuer = `http://localhost:${port}`;
 
 const provider = new Provider(issuer, {
-  clients: clients.map(({ id, secret, redirectURI, signOutURI }) => ({
+  clients: clients.map(({ id, secret, redirectURI, signOutURI, auth, key, pushOnly }) => ({
     client_id: id,
     client_secret: secret || undefined,
-    token_endpoint_auth_method: secret ? 'client_secret_basic' : 'none',
+    token_endpoint_auth_method: auth || (secret ? 'client_secret_basic' : 'none'),
+    jwks: key ? { keys: [key] } : undefined,
+    require_pushed_authorization_requests: Boolean(pushOnly),
     redirect_uris: [redirectURI],
     post_logout_redirect_uris: signOutURI ? [signOutURI] : [],
     // Plain http on the loopback interface is for native applications.

@@ -72,6 +72,13 @@ func TestControlGroup(t *testing.T) {
 			b.Published = append(b.Published, b.Key.Public())
 		}},
 
+		{name: "endpoints by hand", words: byHand, behave: at(providertest.PathDiscovery, cut)},
+		{name: "endpoints by hand, claims from userinfo", words: byHand, behave: inUserinfo(nil)},
+		{name: "requests pushed", behave: func(_ testing.TB, _ *providertest.Provider, b *providertest.Behaviour) { b.Push = true }},
+		{name: "requests pushed, nothing else taken", behave: func(_ testing.TB, _ *providertest.Provider, b *providertest.Behaviour) { b.PushOnly = true }},
+		{name: "requests pushed, secret in the body", words: "admit any\nclient_auth client_secret_post",
+			behave: func(_ testing.TB, _ *providertest.Provider, b *providertest.Behaviour) { b.Push, b.Post = true, true }},
+
 		{name: "claims from userinfo", suite: "oidcc-client-test-scope-userinfo-claims", behave: inUserinfo(nil)},
 		{name: "claims from userinfo, signed", suite: "oidcc-client-test-userinfo-signed", behave: informing(true, func(map[string]any) {})},
 		{name: "secret in the header", suite: "oidcc-client-test-client-secret-basic"},

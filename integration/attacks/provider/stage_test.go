@@ -23,7 +23,8 @@ type behaviour func(t testing.TB, p *providertest.Provider, b *providertest.Beha
 // situation is an SSO config, and the provider that it leads to.
 type situation struct {
 	name string
-	// words of the SSO config. Default: admit any
+	// words of the SSO config, with {issuer} for the provider's. Default:
+	// admit any
 	words  string
 	behave behaviour
 }
@@ -48,7 +49,7 @@ func newStage(t *testing.T, global, team string, situations ...situation) *stage
 			words = "admit any"
 		}
 		fmt.Fprintf(&configs, "sso %s {\nissuer %s\nclient_id %s\nclient_secret {env.CLIENT_SECRET}\nbutton Go\n%s\n}\n",
-			slug(situation.name), p.Issuer(), providertest.ClientID, words)
+			slug(situation.name), p.Issuer(), providertest.ClientID, strings.ReplaceAll(words, "{issuer}", p.Issuer()))
 		fmt.Fprintf(&names, " %s", slug(situation.name))
 	}
 	fmt.Fprintf(&configs, "audience team {\nsso%s\n%s\n}\n%s", &names, team, global)

@@ -91,7 +91,7 @@ func testPrintedCodes(t *testing.T, ctx context.Context, site string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"Recovery codes for alice", "example.co.jp", "k7wq-9dxm-2hfa-mq4t", "m7rc-8vja-2bwy-6gtn", "Without your phone"} {
+	for _, want := range []string{"Recovery codes for alice", "example.co.jp", "k7wq-9dxm-2hfa-mq4t", "m7rc-8vja-2bwy-6gtn", "When you cannot get a passcode"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the paper lacks %q:\n%s", want, text)
 		}

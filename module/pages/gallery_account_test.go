@@ -80,6 +80,7 @@ func accountGallery() []sample {
 	add("-factors-none", AccountFactors{Add: []string{"app", "email", "sms"}, Flow: "f"})
 	add("-factors-nothing", AccountFactors{})
 	add("-factors-two", AccountFactors{Factors: two, Add: []string{"sms"}, RecoveryCodes: 10, Flow: "f"})
+	add("-factors-three", AccountFactors{Factors: []AccountFactor{two[0], email, sms}, RecoveryCodes: 10, Flow: "f"})
 	one.Fixed, one.Chosen = true, false
 	add("-factors-fixed", AccountFactors{Factors: []AccountFactor{one}, RecoveryCodes: 0, Flow: "f"})
 	one.Replace = true

@@ -51,8 +51,8 @@ func CheckMapping(attribute, claim string) error {
 		key, isField := strings.CutPrefix(attribute, fieldPrefix)
 		switch {
 		case isField:
-			if err := ParseFieldKey(key); err != nil {
-				return err
+			if ParseFieldKey(key) != nil {
+				return errors.New("the key of a field has 1 to 64 letters, digits, _ and -")
 			}
 		case !slices.Contains(attributeNames, attribute):
 			known := append(slices.Clone(attributeNames), verifiedName, fieldPrefix+"<key>", everyField)

@@ -20,6 +20,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/console"
 	"github.com/auth-gateway/caddy-auth-gateway/module/letter"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -58,6 +59,8 @@ type desk struct {
 	doors  map[string]*policy.Door
 	words  []string // that no password may contain
 
+	providers map[string]*sso.Provider // by the name of the SSO config
+
 	console  *console.Console
 	letters  *letter.Writer
 	sites    *sites
@@ -73,7 +76,8 @@ type desk struct {
 func newDesk(a *App, s *service) *desk {
 	d := &desk{
 		people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name},
-		console: s.console, letters: s.letters, sites: &a.sites, language: a.Language,
+		providers: byName(s.providers),
+		console:   s.console, letters: s.letters, sites: &a.sites, language: a.Language,
 	}
 	d.tell = func(of store.Account, n letter.Notice) {
 		if origin, ok := a.sites.forRole(of.Attributes.Role); ok {
@@ -134,6 +138,7 @@ var acts = map[string]map[string]act{
 	"/auth-gateway/users/{who}/reset-second-factor": {http.MethodPost: (*desk).resetSecondFactor},
 	"/auth-gateway/users/{who}/sessions":            {http.MethodGet: (*desk).listSessions, http.MethodDelete: (*desk).endSessions},
 	"/auth-gateway/sessions/{id}":                   {http.MethodDelete: (*desk).endSession},
+	"/auth-gateway/sso/{name}/check":                {http.MethodPost: (*desk).checkSSO},
 	"/auth-gateway/explain":                         {http.MethodGet: (*desk).explain},
 	"/auth-gateway/reports/second-factor":           {http.MethodGet: (*desk).reportSecondFactors},
 	"/auth-gateway/reports/second-factor/mail":      {http.MethodPost: (*desk).mailSecondFactors},

@@ -16,11 +16,12 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "auth-gateway",
-		Usage: "user | session | report | explain",
+		Usage: "user | session | report | sso | explain",
 		Short: "Manages the people who sign in through auth_gateway",
 		Long: `
 Adds, shows and changes the people who sign in to sites behind the auth_gateway
-directive, reports on their second factors, and says which way in an address gets.
+directive, reports on their second factors, asks identity providers what is wrong, and says which
+way in an address gets.
 
 The command asks the running Caddy through its admin endpoint, which is found as
 'caddy reload' finds it: --address, or else the configuration in --config, or
@@ -35,7 +36,7 @@ has ever run. Do that as the user that Caddy runs as, with the same environment.
 			cmd.PersistentFlags().StringP("config", "c", "", "Configuration file: for the address, and for the store where Caddy does not run")
 			cmd.PersistentFlags().StringP("adapter", "a", "", "Name of the config adapter to apply to --config")
 			cmd.PersistentFlags().Bool("json", false, "Print JSON")
-			group(cmd, userCommand(), sessionCommand(), reportCommand(), explainCommand())
+			group(cmd, userCommand(), sessionCommand(), reportCommand(), ssoCommand(), explainCommand())
 		},
 	})
 }

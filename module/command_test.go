@@ -36,7 +36,7 @@ func TestCommandRefuses(t *testing.T) {
 		args string
 		want string // in the error
 	}{
-		{"", "Use user, session, report, explain"},
+		{"", "Use user, session, report, sso, explain"},
 		{"usr", "did you mean user?"},
 		{"user", "reset-second-factor"},
 		{"user ad", "did you mean add?"},

@@ -94,6 +94,11 @@ func (k *keySet) fetch(ctx context.Context) (*[]jose.JSONWebKey, http.Header, er
 	if err != nil {
 		return nil, nil, err
 	}
+	return k.fetchFrom(ctx, meta)
+}
+
+// fetchFrom returns the keys that can be used of those that meta leads to.
+func (k *keySet) fetchFrom(ctx context.Context, meta *metadata) (*[]jose.JSONWebKey, http.Header, error) {
 	body, header, err := k.provider.get(ctx, FaultKeys, "keys", meta.JWKSURI, "")
 	if err != nil {
 		return nil, nil, err

@@ -34,6 +34,10 @@ type metadata struct {
 	IDTokenAlgs      []string `json:"id_token_signing_alg_values_supported"`
 	UserinfoAlgs     []string `json:"userinfo_signing_alg_values_supported"`
 
+	// What a check looks at, and nothing else.
+	Scopes           []string `json:"scopes_supported"`
+	ChallengeMethods []string `json:"code_challenge_methods_supported"`
+
 	// RFC 9126 section 5.
 	PushedRequestEndpoint  string `json:"pushed_authorization_request_endpoint"`
 	RequiresPushedRequests bool   `json:"require_pushed_authorization_requests"`

@@ -25,7 +25,7 @@ func decodeClaims(payload []byte, claims any, in *profile) error {
 		return err
 	}
 	told := json.NewDecoder(bytes.NewReader(payload))
-	told.UseNumber()
+	told.SetNumberType(json.UnmarshalJSONNumber)
 	return told.Decode(&in.told)
 }
 

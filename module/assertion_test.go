@@ -97,8 +97,7 @@ func TestAssertion(t *testing.T) {
 			r := request("GET", "/", cookie)
 			r.Host = tc.host
 			r.Header[identity.AssertionHeader] = []string{"forged"}
-			const underscored = "x_auth_gateway_assertion"
-			r.Header[underscored] = []string{"forged"}
+			r.Header["x_auth_gateway_assertion"] = []string{"forged"}
 			r.Header["Connection"] = []string{"X-Auth-Gateway-Assertion"}
 			_, got := g.assertion(t, r)
 			if got["iss"] != tc.iss || got["aud"] != tc.aud || got["sub"] != g.account.ID {
@@ -111,8 +110,10 @@ func TestAssertion(t *testing.T) {
 			if got["email"] != "alice@example.test" || got["name"] != "Alice Ångström" || got["role"] != "agent" || len(got["groups"].([]any)) != 2 {
 				t.Errorf("got %v", got)
 			}
-			if len(r.Header[underscored])+len(r.Header["Connection"]) > 0 {
-				t.Errorf("the app received %v", r.Header)
+			for name := range r.Header {
+				if name == "Connection" || name != identity.AssertionHeader && strings.Contains(strings.ToLower(name), "assertion") {
+					t.Errorf("the app received %v", r.Header)
+				}
 			}
 		})
 	}
@@ -146,6 +147,19 @@ func TestAssertionIsSignedNowAndThen(t *testing.T) {
 	other, _ := g.assertion(t, request("GET", "/", g.signIn(t)))
 	if mine == other {
 		t.Error("two sessions share one")
+	}
+}
+
+// Under each of its names a site says that name, to one session too.
+func TestAssertionOfEachName(t *testing.T) {
+	g, _ := newAssertingGate(t, &App{}, &Gateway{})
+	cookie := g.signIn(t)
+	for _, host := range []string{"localhost:8080", "wiki.localhost:8080", "localhost:8080"} {
+		r := request("GET", "/", cookie)
+		r.Host = host
+		if _, claims := g.assertion(t, r); claims["iss"] != "http://"+host || claims["aud"] != "http://"+host {
+			t.Errorf("at %s: %v", host, claims)
+		}
 	}
 }
 

@@ -22,8 +22,8 @@ var (
 	located = regexp.MustCompile(`Caddyfile:[1-9][0-9]*`)
 
 	// onMachine is what is known only when the configuration is loaded:
-	// placeholders and a logo's file.
-	onMachine = regexp.MustCompile(`\{(env|file)\.|logo`)
+	// placeholders, a logo's file and that of a client's key.
+	onMachine = regexp.MustCompile(`\{(env|file)\.|logo|private_key_jwt`)
 )
 
 // FuzzCaddyfile: whatever is written, adapting returns, and the same each time;

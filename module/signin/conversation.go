@@ -54,10 +54,11 @@ type Config struct {
 // configuration.
 type Conversation struct {
 	Config
-	flows   flowCookies
-	devices deviceCookies
-	sending sending
-	logo    http.Handler
+	flows    flowCookies
+	devices  deviceCookies
+	sending  sending
+	finished finished
+	logo     http.Handler
 }
 
 // Site is one protected site, as its gateway configures it.
@@ -73,11 +74,12 @@ type Site struct {
 // New returns the conversation of a configuration.
 func New(c Config) *Conversation {
 	return &Conversation{
-		Config:  c,
-		flows:   flowCookies{c.Ring.Cookies("flow cookie", flowLifetime)},
-		devices: newDeviceCookies(c.Ring),
-		sending: newSending(),
-		logo:    c.Pages.Logo(),
+		Config:   c,
+		flows:    flowCookies{c.Ring.Cookies("flow cookie", flowLifetime)},
+		devices:  newDeviceCookies(c.Ring),
+		sending:  newSending(),
+		finished: newFinished(),
+		logo:     c.Pages.Logo(),
 	}
 }
 

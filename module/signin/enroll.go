@@ -235,8 +235,6 @@ func (x *exchange) finishEnrollment(found *flow, method store.Method, code strin
 		x.passcodeRefused(err, found, method, again)
 		return
 	}
-	x.flows.clear(x, found.id)
-	x.sending.end(found)
 	x.Trail.Announce(enrolled)
 	x.tell(found.account, letter.Notice{Kind: pages.LetterFactorAdded, Method: method})
 	onward := found.ReturnTo
@@ -253,6 +251,7 @@ func (x *exchange) finishEnrollment(found *flow, method store.Method, code strin
 			return
 		}
 	}
+	x.finish(found)
 	if codes == nil { // there are some from an earlier factor
 		x.redirect(onward)
 		return

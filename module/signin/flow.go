@@ -230,11 +230,7 @@ var errNoFlow = errors.New("no such flow")
 // findFlow returns the flow that the request names, or the browser's newest,
 // if it is in that step. The decision which way in applies is made anew.
 func (x *exchange) findFlow(stages []store.Stage) (*flow, error) {
-	id := x.r.PostForm.Get("flow")
-	if x.r.PostForm == nil {
-		id = x.r.URL.Query().Get("flow")
-	}
-	if id != "" {
+	if id := x.namedFlow(); id != "" {
 		c, ok := x.flows.get(x, id)
 		if !ok || c.Token == "" {
 			return nil, errNoFlow
@@ -250,6 +246,14 @@ func (x *exchange) findFlow(stages []store.Stage) (*flow, error) {
 		}
 	}
 	return nil, errNoFlow
+}
+
+// namedFlow is the flow that the request names, or "".
+func (x *exchange) namedFlow() string {
+	if x.r.PostForm == nil {
+		return x.r.URL.Query().Get("flow")
+	}
+	return x.r.PostForm.Get("flow")
 }
 
 // openFlow returns the flow of a cookie if it is in that step and has not ended.
@@ -292,8 +296,13 @@ func (x *exchange) openFlow(c flowCookie, stages []store.Stage) (*flow, error) {
 	return found, nil
 }
 
-// endedFlow sends a person whose flow is over back to the beginning.
+// endedFlow sends a person whose flow is over back to the beginning, or on to
+// where it has led already.
 func (x *exchange) endedFlow() {
+	if returnTo, ok := x.finishedTo(); ok {
+		x.redirect(answer.SignInFor(returnTo))
+		return
+	}
 	for _, c := range x.flows.all(x) {
 		if c.Token == "" {
 			continue

@@ -142,14 +142,14 @@ func (x *exchange) checkPasscode(found *flow, method store.Method, code string, 
 		x.passcodeRefused(err, found, method, again)
 		return
 	}
-	x.flows.clear(x, found.id)
-	x.sending.end(found)
 	if o.mustChange {
+		x.finish(found)
 		x.askNewPassword(o, event.How)
 		return
 	}
 	x.Trail.Announce(event)
 	if x.signedIn(token, found.AccountID, found.door) {
+		x.finish(found)
 		x.redirect(found.ReturnTo)
 	}
 }

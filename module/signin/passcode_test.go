@@ -144,8 +144,11 @@ func TestTwoTabs(t *testing.T) {
 	b := s.browser()
 	one, two := b.begin("/one"), b.begin("/two")
 	b.passcode(one, app.code()).as("303 /one")
-	b.get(answer.Passcode + "?flow=" + one).as("302 " + ended) // Back
-	b.get(ended).as("302 /")
+	// Back, and once more: on to where that sign-in has led.
+	b.get(answer.Passcode + "?flow=" + one).as("302 " + signInFor("/one"))
+	b.passcode(one, "000000").as("303 " + signInFor("/one"))
+	b.get(signInFor("/one")).as("302 /one")
+	s.browser().get(answer.Passcode + "?flow=" + one).as("302 " + ended) // nobody else hears of it
 	b.passcode(two, app.code()).as("303 /two")
 	b.is("alice@example.test")
 	if n := len(s.sessions(alice)); n != 1 {
@@ -293,7 +296,7 @@ func TestWizard(t *testing.T) {
 	}
 	b.is("alice@example.test")
 
-	b.get(answer.Enroll + "?flow=" + flow).as("302 " + ended) // the codes are shown once
+	b.get(answer.Enroll + "?flow=" + flow).as("302 " + signInFor("/a")) // the codes are shown once
 	next := s.browser()
 	next.passcode(next.begin("/"), app.code()).as("303 /")
 	if n := len(s.sessions(alice)); n != 2 {

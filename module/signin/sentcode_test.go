@@ -44,8 +44,8 @@ func TestPasscodeByMail(t *testing.T) {
 	again.passcode(flow, code).as("401").says("not right")
 	again.passcode(flow, next).as("303 /")
 	// Back, and once more.
-	again.passcode(flow, next).as("303 " + ended)
-	again.get(ended).as("302 /")
+	again.passcode(flow, next).as("303 " + answer.SignIn)
+	again.get(answer.SignIn).as("302 /")
 }
 
 func TestPasscodeByTextMessage(t *testing.T) {

@@ -3,7 +3,6 @@ package module
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,7 +17,7 @@ import (
 // newKeyStore is an empty store and the keys that seal what is in it.
 func newKeyStore(t *testing.T) (store.Store, *secret.Ring) {
 	t.Helper()
-	st, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "keys.db"))
+	st, err := store.OpenSQLite(t.Context(), storetest.Empty(t))
 	must(t, err)
 	t.Cleanup(func() { must(t, st.Close()) })
 	ring, err := secret.NewRing(strings.Repeat("k", 32))

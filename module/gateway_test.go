@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store/storetest"
 )
 
 // gate is a gateway at work, with one account.
@@ -31,7 +31,7 @@ func newGate(t testing.TB, app *App, g *Gateway) *gate {
 	t.Helper()
 	t.Setenv("AUTH_GATEWAY_TEST_SECRET", strings.Repeat("s", 32))
 	app.Secrets = []string{"{env.AUTH_GATEWAY_TEST_SECRET}"}
-	app.Store.Path = filepath.Join(t.TempDir(), "test.db")
+	app.Store.Path = storetest.Empty(t)
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
 	for _, step := range []func() error{

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store/storetest"
 )
 
 const goodPassword = "seven purple umbrellas"
@@ -47,36 +46,9 @@ var cheap = Parameters{Memory: 64, Time: 1, Threads: 1}
 
 func newWorld(t testing.TB) *world { return newWorldWith(t, NewHasher(NewGate(8), cheap)) }
 
-// emptyStore is the file of a store in which nothing is yet. To copy it takes a
-// small part of the time that making one does.
-var emptyStore = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "empty-store")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "store.db")
-	st, err := store.OpenSQLite(context.Background(), path)
-	if err != nil {
-		return nil, err
-	}
-	if err := st.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
-
 func newWorldWith(t testing.TB, hasher *Hasher) *world {
 	t.Helper()
-	empty, err := emptyStore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "store.db")
-	if err := os.WriteFile(path, empty, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	st, err := store.OpenSQLite(context.Background(), path)
+	st, err := store.OpenSQLite(context.Background(), storetest.Empty(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -42,7 +42,7 @@ func (r *reluctant) Update(ctx context.Context, fn func(store.Tx) error) error {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	opened, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	opened, err := store.OpenSQLite(t.Context(), storetest.Empty(t))
 	if err != nil {
 		t.Fatal(err)
 	}

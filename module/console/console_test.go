@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -51,7 +50,7 @@ type office struct {
 func newOffice(t *testing.T, secrets ...string) *office {
 	t.Helper()
 	o := &office{T: t, now: time.Now().Truncate(time.Second)}
-	opened, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	opened, err := store.OpenSQLite(t.Context(), storetest.Empty(t))
 	o.must(err)
 	o.whole = opened
 	failing := storetest.Failing(opened, func(op string) error {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -69,33 +67,10 @@ type desk struct {
 	fault func(op string) error
 }
 
-// emptyStore is the file of a store in which nothing is yet. To copy it takes a
-// small part of the time that making one does.
-var emptyStore = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "empty-store")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "test.db")
-	st, err := store.OpenSQLite(context.Background(), path)
-	if err != nil {
-		return nil, err
-	}
-	if err := st.Close(); err != nil {
-		return nil, err
-	}
-	return os.ReadFile(path)
-})
-
 func newDesk(t *testing.T, configured audiences) *desk {
 	t.Helper()
 	d := &desk{T: t, now: time.Now().Truncate(time.Second)}
-	empty, err := emptyStore()
-	d.must(err)
-	path := filepath.Join(t.TempDir(), "test.db")
-	d.must(os.WriteFile(path, empty, 0o600))
-	opened, err := store.OpenSQLite(t.Context(), path)
+	opened, err := store.OpenSQLite(t.Context(), storetest.Empty(t))
 	d.must(err)
 	d.store = storetest.Failing(opened, func(op string) error {
 		d.mu.Lock()

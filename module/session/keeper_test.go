@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,6 +16,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,7 +68,7 @@ var lifetimes = map[string]Lifetimes{"team": {Idle: 8 * time.Hour, Absolute: 24 
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	opened, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	opened, err := store.OpenSQLite(t.Context(), storetest.Empty(t))
 	if err != nil {
 		t.Fatal(err)
 	}

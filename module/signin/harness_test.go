@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -81,7 +80,7 @@ func newSite(t *testing.T, configured audiences, paths map[string]string, provid
 	if paths == nil {
 		s.paths = map[string]string{"/": "team"}
 	}
-	opened, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"))
+	opened, err := store.OpenSQLite(t.Context(), storetest.Empty(t))
 	s.must(err)
 	s.store = storetest.Failing(opened, func(op string) error {
 		s.mu.Lock()

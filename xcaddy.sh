@@ -228,7 +228,7 @@ all() {
 	part 'go test -race' raced
 	part 'fuzz' fuzz
 	printf -- '--- integration, after %d s\n' "$SECONDS"
-	AUTH_GATEWAY_BINARY=$PWD/caddy go test -tags "$tags,integration" -timeout 10m ./module/pages ./integration/...
+	AUTH_GATEWAY_BINARY=$PWD/caddy go test -tags "$tags,integration" -timeout 20m ./module/pages ./integration/...
 }
 
 bench() {

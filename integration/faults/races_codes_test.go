@@ -166,7 +166,8 @@ func TestSendingAtOnce(t *testing.T) {
 			t.Error("no Retry-After")
 		}
 		g.Stop() // delivers what is under way
-		if posts := g.Phones.Posts() - before; posts != 5 {
+		// A code is not sent any more once another one has taken its place.
+		if posts := g.Phones.Posts() - before; posts < 1 || posts > 5 {
 			t.Errorf("%d text messages were sent", posts)
 		}
 	})

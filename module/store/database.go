@@ -111,6 +111,11 @@ func (d *database) Update(ctx context.Context, fn func(Tx) error) error {
 	}
 	err = sqlTx.Commit()
 	if err != nil {
+		// When ctx has ended, sql may have undone it all before Commit was
+		// called, and then calls that "done already" instead of why.
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil {
+			err = ctx.Err()
+		}
 		err = d.fault("keeping what was written", err)
 	}
 	// Told even if Commit failed: whoever reads again comes to no harm.

@@ -146,7 +146,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectSessions, sawSession, deleteSession, selectLink, selectFailures, selectEvents, selectEventsOfAccount,
 		pruneFlows, pruneSessions, pruneLinks, pruneStates, pruneFailures, pruneAudit, pruneStrangerEvents,
 		failuresBeyond, strangerEventsBeyond, deleteFactor, preferFactor, useFactor, spendCode, missCode, useDevice,
-		selectDevices, deleteDevice, forgetDevices, pruneDevices,
+		selectDevices, deleteDevice, forgetDevices, pruneDevices, saveProviderSession, selectProviderSession,
+		selectProviderSessionsOf, selectProviderSessionsBySID, selectProviderSessionsDue, claimProviderSession,
 	} {
 		args := make([]any, 19)
 		for i := range args {

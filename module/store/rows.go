@@ -251,6 +251,41 @@ type SessionRows interface {
 	SawSession(id []byte, at time.Time) error
 }
 
+// ProviderSession is what the provider that somebody signed in through knows of
+// the session that was made then.
+type ProviderSession struct {
+	Session         []byte // id of the session
+	SSO             string // name of the SSO config
+	Issuer, Subject string
+	SID             string // the provider's own session, "" if it told none
+	// CheckedAt is when the provider last vouched for the person, or was
+	// last going to be asked.
+	CheckedAt time.Time
+	// Secret is sealed, bound to the row's id; nil when there is nothing to
+	// keep. Package upstream knows what it holds.
+	Secret []byte
+}
+
+// ProviderSessionRows reads and writes what providers know of sessions. The row
+// goes with its session. Lists have at most limit rows.
+type ProviderSessionRows interface {
+	// SaveProviderSession adds the row of a session, or replaces it.
+	// ErrNotFound if there is no such session (any more).
+	SaveProviderSession(p ProviderSession) error
+	ProviderSession(session []byte) (ProviderSession, error)
+	// ProviderSessionsOf lists those of a subject.
+	ProviderSessionsOf(issuer, subject string, limit int) ([]ProviderSession, error)
+	// ProviderSessionsBySID lists those of a provider's session; none for "".
+	ProviderSessionsBySID(issuer, sid string, limit int) ([]ProviderSession, error)
+	// ProviderSessionsDue lists those of an SSO config that were checked
+	// before that time, the longest ago first.
+	ProviderSessionsDue(sso string, before time.Time, limit int) ([]ProviderSession, error)
+	// ClaimProviderSession compares and stores CheckedAt in one statement:
+	// true for the one caller that moves it from was to now, which must
+	// differ by a microsecond at least.
+	ClaimProviderSession(session []byte, was, now time.Time) (bool, error)
+}
+
 // Purpose says what a one-time link is for.
 type Purpose string
 
@@ -307,7 +342,7 @@ type GuessRows interface {
 
 // SealedValue is one value sealed at rest.
 type SealedValue struct {
-	Table string // "factors", "flows" or "assertion_keys"
+	Table string // "factors", "flows", "assertion_keys" or "provider_sessions"
 	Row   string // id, as it was bound when sealing
 	Value []byte
 }

@@ -51,6 +51,14 @@ var sealedTables = []sealedTable{
 		row:   func(id []byte) string { return string(id) },
 		id:    func(row string) (any, error) { return row, nil },
 	},
+	{
+		name:  "provider_sessions",
+		count: `SELECT substr(secret, 1, 4), COUNT(*) FROM provider_sessions WHERE secret IS NOT NULL GROUP BY 1`,
+		find:  `SELECT session, secret FROM provider_sessions WHERE secret IS NOT NULL AND substr(secret, 1, 4) <> $1 LIMIT $2`,
+		swap:  `UPDATE provider_sessions SET secret = $1 WHERE session = $2 AND secret = $3`,
+		row:   hex.EncodeToString,
+		id:    func(row string) (any, error) { return hex.DecodeString(row) },
+	},
 }
 
 // SealedKeys implements SealedRows.

@@ -176,7 +176,8 @@ func connectSQLite(path string, connections int, readOnly bool) (*sql.DB, error)
 	return db, nil
 }
 
-// sqliteNoAccount: the only references are those to accounts.
+// sqliteNoAccount: the only references are those to accounts, and to sessions of
+// accounts.
 func sqliteNoAccount(err error) bool {
 	var e *sqlite.Error
 	return errors.As(err, &e) && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY

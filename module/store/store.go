@@ -72,6 +72,7 @@ type Tx interface {
 	FlowRows
 	DeviceRows
 	SessionRows
+	ProviderSessionRows
 	OneTimeLinkRows
 	GuessRows
 	AssertionRows

@@ -42,6 +42,7 @@ func Conform(t *testing.T, open func(t *testing.T) store.Store) {
 		{"sent codes", testSentCodes},
 		{"trusted devices", testTrustedDevices},
 		{"sessions", testSessions},
+		{"sessions of providers", testProviderSessions},
 		{"one-time links", testOneTimeLinks},
 		{"failures", testFailures},
 		{"used states", testUsedStates},

@@ -193,7 +193,8 @@ func testSealed(t *testing.T, s store.Store) {
 		flow := newFlow("flow", a.ID)
 		flow.Secret = sealed("KEY1", "of the flow")
 		return errors.Join(tx.CreateFactor(newFactor("older", a.ID)), tx.CreateFactor(newer), tx.CreateFactor(byMail),
-			tx.CreateFlow(flow, 3), tx.CreateFlow(newFlow("without", a.ID), 3), createKey(tx, newKey("key", "")))
+			tx.CreateFlow(flow, 3), tx.CreateFlow(newFlow("without", a.ID), 3), createKey(tx, newKey("key", "")),
+			tx.CreateSession(newSession("session", a.ID)), tx.SaveProviderSession(newProviderSession("session", "ann", "s1")))
 	})
 	counts := func(want map[string]int) {
 		t.Helper()
@@ -204,16 +205,17 @@ func testSealed(t *testing.T, s store.Store) {
 			return nil
 		})
 	}
-	counts(map[string]int{"KEY1": 3, "KEY2": 1})
+	counts(map[string]int{"KEY1": 4, "KEY2": 1})
 	want := []store.SealedValue{
 		{Table: "factors", Row: "older", Value: sealed("KEY1", "secret")},
 		{Table: "flows", Row: hex.EncodeToString(hash("flow")), Value: sealed("KEY1", "of the flow")},
 		{Table: "assertion_keys", Row: "key", Value: sealed("KEY1", "private key")},
+		{Table: "provider_sessions", Row: hex.EncodeToString(hash("session")), Value: sealed("KEY1", "tokens of session")},
 	}
 	view(t, s, func(tx store.Tx) error {
-		for limit := 0; limit <= 4; limit++ {
+		for limit := 0; limit <= 5; limit++ {
 			got, err := tx.SealedNotWith([]byte("KEY2"), limit)
-			if n := min(limit, 3); err != nil || len(got) != n || n > 0 && !reflect.DeepEqual(got, want[:n]) {
+			if n := min(limit, 4); err != nil || len(got) != n || n > 0 && !reflect.DeepEqual(got, want[:n]) {
 				t.Errorf("at most %d: got %v, %v", limit, got, err)
 			}
 		}
@@ -226,16 +228,17 @@ func testSealed(t *testing.T, s store.Store) {
 		return errors.Join(
 			tx.Reseal(stale, sealed("KEY3", "must not be kept")),
 			tx.Reseal(want[1], sealed("KEY2", "of the flow")),
-			tx.Reseal(want[2], sealed("KEY2", "private key")))
+			tx.Reseal(want[2], sealed("KEY2", "private key")),
+			tx.Reseal(want[3], sealed("KEY2", "tokens of session")))
 	})
-	counts(map[string]int{"KEY1": 1, "KEY2": 3})
+	counts(map[string]int{"KEY1": 1, "KEY2": 4})
 	view(t, s, func(tx store.Tx) error {
 		flow, err := tx.Flow(hash("flow"))
 		sameBytes(t, "flow", flow.Secret, sealed("KEY2", "of the flow"))
 		return err
 	})
 	update(t, s, func(tx store.Tx) error { return tx.Reseal(want[0], sealed("KEY2", "secret")) })
-	counts(map[string]int{"KEY2": 4})
+	counts(map[string]int{"KEY2": 5})
 	for name, value := range map[string]store.SealedValue{
 		"an unknown table": {Table: "sessions", Row: "1", Value: []byte("x")},
 		"a bad row":        {Table: "flows", Row: "not hexadecimal", Value: []byte("x")},

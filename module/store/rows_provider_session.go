@@ -1,0 +1,67 @@
+package store
+
+import "time"
+
+const (
+	providerSessionColumns = `session, sso, issuer, subject, sid, checked_at, secret`
+
+	saveProviderSession = `INSERT INTO provider_sessions (` + providerSessionColumns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (session) DO UPDATE SET sso = excluded.sso, issuer = excluded.issuer, subject = excluded.subject,
+			sid = excluded.sid, checked_at = excluded.checked_at, secret = excluded.secret`
+	selectProviderSession    = `SELECT ` + providerSessionColumns + ` FROM provider_sessions WHERE session = $1`
+	selectProviderSessionsOf = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
+		WHERE issuer = $1 AND subject = $2 ORDER BY session LIMIT $3`
+	selectProviderSessionsBySID = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
+		WHERE issuer = $1 AND sid = $2 ORDER BY session LIMIT $3`
+	selectProviderSessionsDue = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
+		WHERE sso = $1 AND checked_at < $2 ORDER BY checked_at LIMIT $3`
+	claimProviderSession = `UPDATE provider_sessions SET checked_at = $1 WHERE session = $2 AND checked_at = $3`
+)
+
+// SaveProviderSession implements ProviderSessionRows.
+func (t *tx) SaveProviderSession(p ProviderSession) error {
+	_, err := t.exec("keeping what a provider knows of a session", saveProviderSession,
+		p.Session, p.SSO, p.Issuer, p.Subject, p.SID, stamp(p.CheckedAt), blob(p.Secret))
+	return err
+}
+
+// ProviderSession implements ProviderSessionRows.
+func (t *tx) ProviderSession(session []byte) (ProviderSession, error) {
+	var p ProviderSession
+	err := t.one("reading what a provider knows of a session", selectProviderSession, []any{session}, p.columns()...)
+	return p, err
+}
+
+// ProviderSessionsOf implements ProviderSessionRows.
+func (t *tx) ProviderSessionsOf(issuer, subject string, limit int) ([]ProviderSession, error) {
+	return list(t, "listing sessions by the provider's subject", scanProviderSession, selectProviderSessionsOf, issuer, subject, limit)
+}
+
+// ProviderSessionsBySID implements ProviderSessionRows.
+func (t *tx) ProviderSessionsBySID(issuer, sid string, limit int) ([]ProviderSession, error) {
+	if sid == "" {
+		return nil, nil // '' in a row stands for a provider that told none
+	}
+	return list(t, "listing sessions by the provider's session", scanProviderSession, selectProviderSessionsBySID, issuer, sid, limit)
+}
+
+// ProviderSessionsDue implements ProviderSessionRows.
+func (t *tx) ProviderSessionsDue(sso string, before time.Time, limit int) ([]ProviderSession, error) {
+	return list(t, "listing sessions to ask a provider about", scanProviderSession, selectProviderSessionsDue, sso, stamp(before), limit)
+}
+
+// ClaimProviderSession implements ProviderSessionRows.
+func (t *tx) ClaimProviderSession(session []byte, was, now time.Time) (bool, error) {
+	n, err := t.exec("claiming a session to ask a provider about", claimProviderSession, stamp(now), session, stamp(was))
+	return n == 1, err
+}
+
+func scanProviderSession(row scanner) (p ProviderSession, err error) {
+	err = row.Scan(p.columns()...)
+	return p, err
+}
+
+func (p *ProviderSession) columns() []any {
+	return []any{&p.Session, &p.SSO, &p.Issuer, &p.Subject, &p.SID, at(&p.CheckedAt), &p.Secret}
+}

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"net/mail"
 	"regexp"
 	"strings"
 	"unicode"
@@ -53,4 +54,20 @@ func MaskPhone(number string) string {
 		return "***"
 	}
 	return number[:3] + " *** " + number[len(number)-2:]
+}
+
+// usableAddress reports whether email is a plain address, name@domain, in
+// which no character turns into an ASCII letter when case is ignored: with the
+// Kelvin sign for k somebody else's address could be spelled.
+func usableAddress(email string) bool {
+	if len(email) > maxEmail || strings.ContainsAny(email, "\"[]()<>,;:\\") {
+		return false
+	}
+	parsed, err := mail.ParseAddress(email)
+	if err != nil || parsed.Address != email {
+		return false
+	}
+	return !strings.ContainsFunc(email, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.IsSpace(r) || (r >= utf8.RuneSelf && (unicode.ToLower(r) < utf8.RuneSelf || unicode.ToUpper(r) < utf8.RuneSelf))
+	})
 }

@@ -1,0 +1,180 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+// Admission says who may get an account through an SSO config.
+type Admission struct {
+	// Admit is the single word "any", the single word "existing", or mail
+	// domains.
+	//
+	// With "any" and with domains an account is made at the first sign-in.
+	// With "existing" none is made: the person takes over the account that
+	// an administrator has prepared for that address. It is prepared if it
+	// has role end-user and nobody has used it in any way: no sign-in, no
+	// password, no second factor, no other provider, not suspended. That is
+	// no way into what somebody has; every other account with the address
+	// is refused, so that who controls an address at a provider controls
+	// nobody's account, nor a role that was given to somebody else.
+	Admit []string
+
+	// TrustEmail: the provider vouches for addresses that it does not mark
+	// as verified.
+	TrustEmail bool
+
+	// MaxRole is the highest role a claim can give. The zero value allows
+	// end-user only.
+	MaxRole identity.Role
+
+	// Member reports whether somebody with that role is one of those whom the
+	// person wants to join. Whoever is known and is not, is not let in; what
+	// the provider told is kept all the same, for it may be what has made the
+	// difference. nil: everybody is.
+	Member func(identity.Role) bool
+}
+
+// Words of Admission.Admit that are not mail domains.
+const (
+	admitAny      = "any"
+	admitExisting = "existing"
+)
+
+// admit returns the account of somebody whom the store does not know yet.
+func (p *People) admit(tx store.Tx, a Assertion, rules Admission, now time.Time, counted *bool) (store.Account, error) {
+	other, err := tx.AccountByEmail(a.Email)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Account{}, fmt.Errorf("looking for the address: %w", err)
+	}
+	taken := err == nil
+
+	if len(rules.Admit) == 1 && rules.Admit[0] == admitExisting {
+		if !taken {
+			return store.Account{}, refuse(NotAdmitted, "sso %s: admit existing: no account has been prepared for %s", a.SSO, a.Email)
+		}
+		used, err := usedAlready(tx, other)
+		if err != nil {
+			return store.Account{}, err
+		}
+		if used != "" {
+			return store.Account{}, refuse(EmailTaken, "sso %s: admit existing: account %s with the address %s cannot be taken over: %s",
+				a.SSO, other.ID, a.Email, used)
+		}
+		// The one-time link of the invitation ends here: from now on the
+		// provider is the way in.
+		if err := tx.MoveEpoch(other.ID, nil, now); err != nil {
+			return store.Account{}, fmt.Errorf("ending what is under way for account %s: %w", other.ID, err)
+		}
+		return other, nil
+	}
+
+	if !admitted(rules.Admit, a.Email) {
+		return store.Account{}, refuse(NotAdmitted, "sso %s: admit does not name the domain of %s", a.SSO, a.Email)
+	}
+	if taken {
+		return store.Account{}, refuse(EmailTaken, "sso %s: the address %s belongs to account %s already", a.SSO, a.Email, other.ID)
+	}
+	if !*counted {
+		if !p.creations.allow(a.SSO, now) {
+			return store.Account{}, refuse(TooManyNew, "sso %s: more than %g new accounts a second", a.SSO, float64(creationsPerSSO))
+		}
+		*counted = true
+	}
+	account := store.Account{
+		ID:         store.NewID(),
+		Attributes: identity.Attributes{Email: a.Email, Name: a.Attributes.Name, Role: identity.EndUser},
+		CreatedAt:  now,
+		UpdatedAt:  now,
+	}
+	if err := tx.CreateAccount(account); err != nil {
+		return store.Account{}, fmt.Errorf("making an account: %w", err)
+	}
+	return account, nil
+}
+
+// usedAlready returns what keeps an account from being taken over by whoever
+// has its address, or "" for one that is prepared (see Admission).
+func usedAlready(tx store.Tx, account store.Account) (string, error) {
+	switch {
+	case account.Suspended:
+		return "it is suspended", nil
+	case account.Attributes.Role != identity.EndUser:
+		return "its role is " + string(account.Attributes.Role), nil
+	case !account.LastSignIn.IsZero():
+		return "somebody has signed in to it", nil
+	}
+	switch _, err := tx.Password(account.ID); {
+	case err == nil:
+		return "it has a password", nil
+	case !errors.Is(err, store.ErrNotFound):
+		return "", fmt.Errorf("looking for a password: %w", err)
+	}
+	factors, err := tx.Factors(account.ID)
+	if err != nil {
+		return "", fmt.Errorf("looking for second factors: %w", err)
+	}
+	links, err := tx.SSOLinks(account.ID)
+	if err != nil {
+		return "", fmt.Errorf("looking for SSO links: %w", err)
+	}
+	switch {
+	case len(factors) > 0:
+		return "it has a second factor", nil
+	case len(links) > 0:
+		return "it is linked to a provider", nil
+	}
+	return "", nil
+}
+
+// admitted reports whether an account may be made for the address.
+func admitted(admit []string, email string) bool {
+	if len(admit) == 1 && admit[0] == admitAny {
+		return true
+	}
+	domain := strings.ToLower(email[strings.LastIndexByte(email, '@')+1:])
+	return slices.ContainsFunc(admit, func(allowed string) bool { return domain == strings.ToLower(allowed) })
+}
+
+// How fast accounts are made through providers, in accounts a second, and how
+// many at once: enough for a company's first Monday morning, too few to fill
+// a disk with by means of a provider where anybody can register.
+const (
+	creationsPerSSO      rate.Limit = 3
+	creationsPerSSOBurst            = 500
+	creationsOverall     rate.Limit = 5
+	creationsBurst                  = 1000
+)
+
+// creations limits how fast accounts are made. The zero value is ready.
+type creations struct {
+	mu      sync.Mutex
+	overall *rate.Limiter
+	bySSO   map[string]*rate.Limiter // by names that operators gave
+}
+
+// allow counts one account and reports whether it may be made.
+func (c *creations) allow(sso string, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.overall == nil {
+		c.overall = rate.NewLimiter(creationsOverall, creationsBurst)
+		c.bySSO = map[string]*rate.Limiter{}
+	}
+	own := c.bySSO[sso]
+	if own == nil {
+		own = rate.NewLimiter(creationsPerSSO, creationsPerSSOBurst)
+		c.bySSO[sso] = own
+	}
+	// Nothing is taken from the one when the other refuses.
+	return own.TokensAt(now) >= 1 && c.overall.AllowN(now, 1) && own.AllowN(now, 1)
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -24,8 +25,9 @@ func (d *desk) listSessions(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	views := make([]sessionView, 0, len(person.Sessions))
-	for _, s := range person.Sessions {
+	browsers := session.Browsers(person.Sessions)
+	views := make([]sessionView, 0, len(browsers))
+	for _, s := range browsers {
 		views = append(views, viewSession(s))
 	}
 	return views, nil
@@ -47,10 +49,13 @@ func (d *desk) endSessions(r *http.Request) (any, error) {
 			return err
 		}
 		for _, s := range sessions {
-			if _, err := tx.EndSession(s.ID); err != nil {
+			one, err := tx.EndFamily(s.Family)
+			if err != nil {
 				return err
 			}
-			ended.Ended++
+			if one {
+				ended.Ended++
+			}
 		}
 		event.Detail = fmt.Sprintf("all %d sessions", ended.Ended)
 		return d.trail.Within(tx, event)
@@ -62,7 +67,7 @@ func (d *desk) endSessions(r *http.Request) (any, error) {
 	return ended, nil
 }
 
-// endSession ends one session.
+// endSession ends one session with its family.
 func (d *desk) endSession(r *http.Request) (any, error) {
 	id, err := hex.DecodeString(r.PathValue("id"))
 	if err != nil {

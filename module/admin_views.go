@@ -6,6 +6,7 @@ import (
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/account"
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
+	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -69,7 +70,7 @@ func viewPerson(p account.Person, now time.Time) personView {
 		SecondFactors:     make([]factorView, 0, len(p.Factors)),
 		RecoveryCodesLeft: p.RecoveryCodes,
 		SSOLinks:          make([]ssoLinkView, 0, len(p.SSOLinks)),
-		Sessions:          len(p.Sessions),
+		Sessions:          len(session.Browsers(p.Sessions)),
 		PasswordHeld:      viewHeld(p.PasswordHeld, now),
 		PasscodeHeld:      viewHeld(p.PasscodeHeld, now),
 	}

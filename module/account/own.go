@@ -1,6 +1,7 @@
 package account
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +93,8 @@ func (p *People) ChangePassword(ctx context.Context, self Self, password string,
 	})
 }
 
-// EndSession ends one of the person's sessions. It returns ErrNoneSuch.
+// EndSession ends one of the person's sessions with its family. It returns
+// ErrNoneSuch.
 func (p *People) EndSession(ctx context.Context, self Self, id []byte, then Then) error {
 	return p.own(ctx, self, "ending a session of", then, func(tx store.Tx, a store.Account) error {
 		s, err := tx.Session(id)
@@ -110,18 +112,23 @@ func (p *People) EndSession(ctx context.Context, self Self, id []byte, then Then
 	})
 }
 
-// EndOtherSessions ends all of the person's sessions but the one they act in.
+// EndOtherSessions ends all of the person's sessions but the one they act in and
+// its family.
 func (p *People) EndOtherSessions(ctx context.Context, self Self, then Then) error {
 	return p.own(ctx, self, "ending the other sessions of", then, func(tx store.Tx, a store.Account) error {
 		sessions, err := tx.Sessions(a.ID)
 		if err != nil {
 			return err
 		}
+		own, err := tx.Session(self.Session)
+		if err != nil {
+			return err
+		}
 		for _, s := range sessions {
-			if string(s.ID) == string(self.Session) {
+			if bytes.Equal(s.Family, own.Family) {
 				continue
 			}
-			if _, err := tx.EndSession(s.ID); err != nil {
+			if _, err := tx.EndFamily(s.Family); err != nil {
 				return err
 			}
 		}

@@ -65,7 +65,7 @@ func (x *exchange) label(sso string) string {
 // there are beside those.
 func (x *exchange) sessions(listed []store.Session) (shown []pages.AccountBrowser, more int) {
 	alive := x.Sessions.Alive(listed, x.now)
-	this := func(s store.Session) bool { return bytes.Equal(s.ID, x.live.Session.ID) }
+	this := func(s store.Session) bool { return bytes.Equal(s.Family, x.live.Session.Family) }
 	slices.SortStableFunc(alive, func(a, b store.Session) int {
 		switch {
 		case this(a):

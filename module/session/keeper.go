@@ -4,6 +4,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -81,8 +82,13 @@ func (k *Keeper) Find(r *http.Request, secure bool) (*Live, error) {
 	}
 	now := k.clock()
 	if live, ok := k.byCookie.GetIfPresent(text); ok && live.Current() {
-		if live.over(now) {
+		if live.expired(now) {
 			return nil, nil
+		}
+		if live.idled(now) {
+			// Another of its family may have been used meanwhile, which
+			// is the same person in the same browser.
+			return k.load(r.Context(), text, now)
 		}
 		if err := k.registry.answers(r.Context(), now); err != nil {
 			return nil, err
@@ -105,8 +111,15 @@ type Beginning struct {
 	SecondFactor GivenFactor
 	Address      string
 	Browser      string
-	// Replaces is the session this one takes the place of, or nil.
+	// Replaces is the session this one takes the place of, or nil. If it is
+	// the same person's who signed in in the same way, the family goes on with
+	// this one; otherwise all of it ends, since what was made from it is
+	// somebody else's or was opened in another way.
 	Replaces []byte
+	// Family is the family of the session that this one is made from, on
+	// another site of the same portal. nil: it begins one, or goes on with
+	// that of Replaces.
+	Family []byte
 }
 
 // GivenFactor is a passcode that was given. Its zero value is none.
@@ -136,16 +149,16 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 	if account.Suspended || account.Epoch != b.Epoch {
 		return "", ErrEpoch
 	}
-	if b.Replaces != nil {
-		if _, err := tx.EndSession(b.Replaces); err != nil {
-			return "", fmt.Errorf("ending the session before: %w", err)
-		}
+	family, err := k.replace(tx, b)
+	if err != nil {
+		return "", fmt.Errorf("ending the session before: %w", err)
 	}
 	now := k.clock()
 	lifetimes := k.lifetimes[b.Audience]
 	token, id := secret.NewToken()
 	err = tx.CreateSession(store.Session{
 		ID:             id,
+		Family:         family,
 		AccountID:      b.AccountID,
 		Epoch:          b.Epoch,
 		SSO:            b.SSO,
@@ -165,6 +178,25 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		return "", fmt.Errorf("beginning a session: %w", err)
 	}
 	return token, nil
+}
+
+// replace ends what the new session takes the place of, and returns the family
+// that this one belongs to, nil for one of its own.
+func (k *Keeper) replace(tx store.Tx, b Beginning) (family []byte, err error) {
+	if b.Replaces == nil {
+		return b.Family, nil
+	}
+	before, err := tx.Session(b.Replaces)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return b.Family, nil
+	case err != nil:
+		return nil, err
+	case before.AccountID == b.AccountID && before.SSO == b.SSO && (b.Family == nil || bytes.Equal(b.Family, before.Family)):
+		return before.Family, tx.DropSession(b.Replaces)
+	}
+	_, err = tx.EndFamily(before.Family)
+	return b.Family, err
 }
 
 // Browser is as much of a User-Agent as is kept.
@@ -232,7 +264,7 @@ func (k *Keeper) read(ctx context.Context, id []byte, now time.Time) (*Live, err
 		return nil, nil
 	}
 	k.limit(live)
-	seen := k.registry.lastSeen(id, live.Session.SeenAt)
+	seen := k.registry.lastSeen(live.Session.Family, live.Session.SeenAt)
 	live.seen.Store(seen.UnixNano())
 	live.written.Store(seen.UnixNano())
 	return live, nil
@@ -286,6 +318,6 @@ func (k *Keeper) saw(live *Live, now time.Time) {
 	live.seen.Store(at)
 	before := live.written.Load()
 	if at-before >= int64(min(writeSeenEvery, live.idle/4)) && live.written.CompareAndSwap(before, at) {
-		k.registry.saw(live.Session.ID, now)
+		k.registry.saw(live.Session.Family, now)
 	}
 }

@@ -117,6 +117,10 @@ func (l *Live) Current() bool {
 }
 
 // over reports whether one of the session's lifetimes has ended.
-func (l *Live) over(now time.Time) bool {
-	return !now.Before(l.expires) || now.UnixNano()-l.seen.Load() >= int64(l.idle)
-}
+func (l *Live) over(now time.Time) bool { return l.expired(now) || l.idled(now) }
+
+func (l *Live) expired(now time.Time) bool { return !now.Before(l.expires) }
+
+// idled reports whether the session has not been used for too long, as far as
+// this copy knows.
+func (l *Live) idled(now time.Time) bool { return now.UnixNano()-l.seen.Load() >= int64(l.idle) }

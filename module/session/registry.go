@@ -36,7 +36,7 @@ type Registry struct {
 	answered atomic.Int64 // unix nanoseconds of the store's last sign of life
 
 	mu        sync.Mutex
-	unwritten map[string]time.Time // session id → last seen
+	unwritten map[string]time.Time // family of sessions → last seen
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -83,8 +83,8 @@ func (r *Registry) Flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	err := r.store.Update(ctx, func(tx store.Tx) error {
-		for id, at := range batch {
-			if err := tx.SawSession([]byte(id), at); err != nil {
+		for family, at := range batch {
+			if err := tx.SawFamily([]byte(family), at); err != nil {
 				return err
 			}
 		}
@@ -95,9 +95,9 @@ func (r *Registry) Flush(ctx context.Context) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for id, at := range batch {
-		if later, ok := r.unwritten[id]; !ok || later.Before(at) {
-			r.unwritten[id] = at
+	for family, at := range batch {
+		if later, ok := r.unwritten[family]; !ok || later.Before(at) {
+			r.unwritten[family] = at
 		}
 	}
 	return fmt.Errorf("writing when sessions were last seen: %w", err)
@@ -113,20 +113,20 @@ func (r *Registry) outdate(c store.Change) {
 	}
 }
 
-// saw notes that a session was used.
-func (r *Registry) saw(id []byte, at time.Time) {
+// saw notes that a session of the family was used.
+func (r *Registry) saw(family []byte, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.unwritten) < maxUnwritten {
-		r.unwritten[string(id)] = at
+		r.unwritten[string(family)] = at
 	}
 }
 
 // lastSeen returns the later of at and what has not been written yet.
-func (r *Registry) lastSeen(id []byte, at time.Time) time.Time {
+func (r *Registry) lastSeen(family []byte, at time.Time) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if unwritten, ok := r.unwritten[string(id)]; ok && unwritten.After(at) {
+	if unwritten, ok := r.unwritten[string(family)]; ok && unwritten.After(at) {
 		return unwritten
 	}
 	return at

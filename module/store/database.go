@@ -48,7 +48,7 @@ var hot = struct{ reads, writes []string }{
 	writes: []string{
 		selectSession, selectAccount, selectAccountByEmail, selectPassword,
 		selectFactors, selectFlow, selectFailures,
-		saveFailures, insertAudit, sawSession, insertSession, deleteSession,
+		saveFailures, insertAudit, sawFamily, insertSession, selectFamily, deleteFamily, deleteSession,
 	},
 }
 

@@ -143,7 +143,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectAccount, selectAccountByEmail, selectAccountBySSO, selectAccounts, countAdministrators, saveAttributes,
 		moveEpoch, deleteAccount, endFlows, endLinks, keepSession, endOtherEpochs, selectSSOLinks, selectPassword,
 		selectFactors, useStep, spendRecoveryCode, countRecoveryCodes, selectFlow, dropOldFlows, saveFlow, selectSession,
-		selectSessions, sawSession, deleteSession, selectLink, selectFailures, selectEvents, selectEventsOfAccount,
+		selectSessions, sawFamily, selectFamily, countFamily, deleteFamily, deleteSession, selectLink, selectFailures, selectEvents, selectEventsOfAccount,
 		pruneFlows, pruneSessions, pruneLinks, pruneStates, pruneFailures, pruneAudit, pruneStrangerEvents,
 		failuresBeyond, strangerEventsBeyond, deleteFactor, preferFactor, useFactor, spendCode, missCode, useDevice,
 		selectDevices, deleteDevice, forgetDevices, pruneDevices, saveProviderSession, selectProviderSession,
@@ -239,13 +239,13 @@ func BenchmarkUpdate(b *testing.B) {
 }
 
 // One operation is 10,000 sessions.
-func BenchmarkSawSessions(b *testing.B) {
+func BenchmarkSawFamilies(b *testing.B) {
 	d := benchmarkDatabase(b)
 	for i := 0; b.Loop(); i++ {
 		seen := noon.Add(time.Duration(i+1) * time.Millisecond)
 		err := d.Update(b.Context(), func(tx Tx) error {
 			for j := range 10_000 {
-				if err := tx.SawSession(fmt.Append(nil, j), seen); err != nil {
+				if err := tx.SawFamily(fmt.Append(nil, j), seen); err != nil {
 					return err
 				}
 			}

@@ -45,8 +45,8 @@ type AccountRows interface {
 	// one-time links when suspended is true.
 	SetSuspended(id string, suspended bool, now time.Time) error
 	// MoveEpoch ends all flows, one-time links and trusted devices of the
-	// account and all its sessions but the one given (nil: none is kept), whose epoch
-	// moves along.
+	// account and all its sessions but the one given with its family (nil:
+	// none is kept), whose epoch moves along.
 	MoveEpoch(id string, keepSession []byte, now time.Time) error
 	// RemoveAccount removes the account and all rows that hang on it,
 	// apart from the audit trail.
@@ -213,9 +213,13 @@ type DeviceRows interface {
 	ForgetDevice(accountID string, id []byte) (bool, error)
 }
 
-// Session is one signed-in browser.
+// Session is one signed-in browser, on one site where there is a portal.
 type Session struct {
-	ID        []byte // SHA-256 of the id in the cookie
+	ID []byte // SHA-256 of the id in the cookie
+	// Family is what the sessions of one browser share that were made from
+	// one another: the ID of the first. They belong to one account, were made
+	// in one way, and end together. Empty when creating: its own ID.
+	Family    []byte
 	AccountID string
 	Epoch     int64
 	// SSO is the SSO config that made it, "" for a password.
@@ -245,10 +249,20 @@ type SessionRows interface {
 	CreateSession(s Session) error
 	Session(id []byte) (Session, error)
 	Sessions(accountID string) ([]Session, error) // newest first
-	// EndSession is true for the one caller that ended it.
+	// EndSession ends a session with all others of its family. It is true
+	// for the one caller that ended them.
 	EndSession(id []byte) (bool, error)
-	// SawSession moves SeenAt forward, never back. No row: no error.
-	SawSession(id []byte, at time.Time) error
+	// EndFamily likewise, by what they share.
+	EndFamily(family []byte) (bool, error)
+	// FamilyAlive reports whether a session of the family is left. Like any
+	// row it may be there for a while after its lifetime.
+	FamilyAlive(family []byte) (bool, error)
+	// DropSession ends one session and no other of its family: another takes
+	// its place. No row: no error.
+	DropSession(id []byte) error
+	// SawFamily moves SeenAt of the sessions of a family forward, never back.
+	// No row: no error.
+	SawFamily(family []byte, at time.Time) error
 }
 
 // ProviderSession is what the provider that somebody signed in through knows of

@@ -35,9 +35,11 @@ const (
 	deleteAccount = `DELETE FROM accounts WHERE id = $1` // and what refers to it
 	insertRemoved = `INSERT INTO removed_accounts (id) VALUES ($1)`
 
-	endFlows       = `DELETE FROM flows WHERE account_id = $1`
-	endLinks       = `DELETE FROM one_time_links WHERE account_id = $1`
-	keepSession    = `UPDATE sessions SET epoch = $1 WHERE id = $2 AND account_id = $3 AND epoch = $4`
+	endFlows    = `DELETE FROM flows WHERE account_id = $1`
+	endLinks    = `DELETE FROM one_time_links WHERE account_id = $1`
+	keepSession = `UPDATE sessions SET epoch = $1
+		WHERE family IN (SELECT family FROM sessions WHERE id = $2 AND account_id = $3 AND epoch = $4)
+		AND account_id = $3 AND epoch = $4`
 	endOtherEpochs = `DELETE FROM sessions WHERE account_id = $1 AND epoch <> $2`
 	saveSSOLink    = `INSERT INTO sso_links (issuer, subject, account_id, sso, created_at, used_at)
 		VALUES ($1, $2, $3, $4, $5, $6)

@@ -117,7 +117,7 @@ func testChanges(t *testing.T, s store.Store) {
 		{"ChooseFactors", func(tx store.Tx) error { return tx.ChooseFactors(a.ID) }, "[account]"},
 		{"RecordSignIn", func(tx store.Tx) error { return tx.RecordSignIn(a.ID, now) }, "[]"},
 		{"CreateSession", func(tx store.Tx) error { return tx.CreateSession(newSession("new", a.ID)) }, "[]"},
-		{"SawSession", func(tx store.Tx) error { return tx.SawSession(hash("new"), now.Add(time.Hour)) }, "[]"},
+		{"SawFamily", func(tx store.Tx) error { return tx.SawFamily(hash("new"), now.Add(time.Hour)) }, "[]"},
 		{"EndSession", func(tx store.Tx) error { return second(tx.EndSession(hash("new"))) }, "[session]"},
 		{"EndSession again", func(tx store.Tx) error { return second(tx.EndSession(hash("new"))) }, "[]"},
 		{"CreateFlow", func(tx store.Tx) error { return tx.CreateFlow(newFlow("new", a.ID), 3) }, "[]"},

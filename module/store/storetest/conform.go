@@ -42,6 +42,7 @@ func Conform(t *testing.T, open func(t *testing.T) store.Store) {
 		{"sent codes", testSentCodes},
 		{"trusted devices", testTrustedDevices},
 		{"sessions", testSessions},
+		{"families of sessions", testFamilies},
 		{"sessions of providers", testProviderSessions},
 		{"one-time links", testOneTimeLinks},
 		{"failures", testFailures},
@@ -119,7 +120,7 @@ func hash(name string) []byte {
 
 func newSession(name, accountID string) store.Session {
 	return store.Session{
-		ID: hash(name), AccountID: accountID, Epoch: 1, Audience: "team",
+		ID: hash(name), Family: hash(name), AccountID: accountID, Epoch: 1, Audience: "team",
 		SignedInAt: now, CreatedAt: now, SeenAt: now,
 		IdleTimeout: 8 * time.Hour, ExpiresAt: now.Add(24 * time.Hour),
 		Address: "192.0.2.1", Browser: "Browser/1.0",

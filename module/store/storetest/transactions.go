@@ -197,7 +197,7 @@ func testViewReadOnly(t *testing.T, s store.Store) {
 		"EndFlow":              func(tx store.Tx) error { return second(tx.EndFlow(hash("flow of " + name))) },
 		"CreateSession":        func(tx store.Tx) error { return tx.CreateSession(newSession("s", a.ID)) },
 		"EndSession":           func(tx store.Tx) error { return second(tx.EndSession(hash("session of " + name))) },
-		"SawSession":           func(tx store.Tx) error { return tx.SawSession(hash("session of "+name), now.Add(time.Hour)) },
+		"SawFamily":            func(tx store.Tx) error { return tx.SawFamily(hash("session of "+name), now.Add(time.Hour)) },
 		"CreateOneTimeLink":    func(tx store.Tx) error { return tx.CreateOneTimeLink(newLink("l", a.ID)) },
 		"SpendOneTimeLink":     func(tx store.Tx) error { return second(tx.SpendOneTimeLink(hash("link of "+name), now)) },
 		"CountFailure":         func(tx store.Tx) error { return second(tx.CountFailure("k", now, 0)) },

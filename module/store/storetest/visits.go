@@ -102,7 +102,7 @@ func testSessions(t *testing.T, s store.Store) {
 		{"earlier", now.Add(time.Minute), now.Add(time.Hour)},
 		{"later still", now.Add(2 * time.Hour), now.Add(2 * time.Hour)},
 	} {
-		update(t, s, func(tx store.Tx) error { return tx.SawSession(want.ID, saw.at) })
+		update(t, s, func(tx store.Tx) error { return tx.SawFamily(want.ID, saw.at) })
 		view(t, s, func(tx store.Tx) error {
 			if got, err := tx.Session(want.ID); err != nil || !got.SeenAt.Equal(saw.want) {
 				t.Errorf("%s: seen at %v, %v", saw.name, got.SeenAt, err)
@@ -116,7 +116,7 @@ func testSessions(t *testing.T, s store.Store) {
 		if !ended || again {
 			t.Errorf("EndSession: %t, then %t", ended, again)
 		}
-		return errors.Join(err, err2, tx.SawSession(want.ID, now.Add(3*time.Hour)))
+		return errors.Join(err, err2, tx.SawFamily(want.ID, now.Add(3*time.Hour)))
 	})
 	view(t, s, func(tx store.Tx) error {
 		if got, err := tx.Sessions(a.ID); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], older) {
@@ -260,11 +260,11 @@ func testPrune(t *testing.T, s store.Store) {
 			session("idle but seen since", now.Add(-9*time.Hour), 8*time.Hour, now.Add(day)),
 			session("never idle", now.Add(-9*time.Hour), 0, now.Add(day)),
 			session("live", now.Add(-time.Hour), 8*time.Hour, now.Add(day)),
-			tx.SawSession(hash("idle but seen since"), now.Add(-time.Minute)),
+			tx.SawFamily(hash("idle but seen since"), now.Add(-time.Minute)),
 			session("seen since and idle again", now.Add(-20*time.Hour), 8*time.Hour, now.Add(day)),
-			tx.SawSession(hash("seen since and idle again"), now.Add(-9*time.Hour)),
+			tx.SawFamily(hash("seen since and idle again"), now.Add(-9*time.Hour)),
 			session("seen since but expired", now.Add(-20*time.Hour), 8*time.Hour, now.Add(-time.Hour)),
-			tx.SawSession(hash("seen since but expired"), now.Add(-2*time.Hour)),
+			tx.SawFamily(hash("seen since but expired"), now.Add(-2*time.Hour)),
 			tx.CreateOneTimeLink(newLink("live", a.ID)),
 			state("expired", now), state("live", now.Add(time.Second)),
 			counter("idle", now.Add(-48*time.Hour-time.Second)), counter("live", now.Add(-47*time.Hour)),

@@ -33,6 +33,10 @@ type Admission struct {
 	// as verified.
 	TrustEmail bool
 
+	// JoinVerified: whoever is admitted and not known yet joins the account
+	// that has their verified address, see mayJoin. Without it they are refused.
+	JoinVerified bool
+
 	// MaxRole is the highest role a claim can give. The zero value allows
 	// end-user only.
 	MaxRole identity.Role
@@ -50,56 +54,68 @@ const (
 	admitExisting = "existing"
 )
 
-// admit returns the account of somebody whom the store does not know yet.
-func (p *People) admit(tx store.Tx, a Assertion, rules Admission, now time.Time, counted *bool) (store.Account, error) {
+// admit returns the account of somebody whom the store does not know yet, and
+// whether they join it: it was somebody's before.
+func (p *People) admit(tx store.Tx, a Assertion, rules Admission, now time.Time, counted *bool) (account store.Account, joins bool, err error) {
 	other, err := tx.AccountByEmail(a.Email)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return store.Account{}, fmt.Errorf("looking for the address: %w", err)
+		return store.Account{}, false, fmt.Errorf("looking for the address: %w", err)
 	}
 	taken := err == nil
+	onlyExisting := len(rules.Admit) == 1 && rules.Admit[0] == admitExisting
 
-	if len(rules.Admit) == 1 && rules.Admit[0] == admitExisting {
-		if !taken {
-			return store.Account{}, refuse(NotAdmitted, "sso %s: admit existing: no account has been prepared for %s", a.SSO, a.Email)
-		}
-		used, err := usedAlready(tx, other)
-		if err != nil {
-			return store.Account{}, err
-		}
-		if used != "" {
-			return store.Account{}, refuse(EmailTaken, "sso %s: admit existing: account %s with the address %s cannot be taken over: %s",
-				a.SSO, other.ID, a.Email, used)
-		}
-		// The one-time link of the invitation ends here: from now on the
-		// provider is the way in.
-		if err := tx.MoveEpoch(other.ID, nil, now); err != nil {
-			return store.Account{}, fmt.Errorf("ending what is under way for account %s: %w", other.ID, err)
-		}
-		return other, nil
-	}
-
-	if !admitted(rules.Admit, a.Email) {
-		return store.Account{}, refuse(NotAdmitted, "sso %s: admit does not name the domain of %s", a.SSO, a.Email)
-	}
-	if taken {
-		return store.Account{}, refuse(EmailTaken, "sso %s: the address %s belongs to account %s already", a.SSO, a.Email, other.ID)
+	switch {
+	case onlyExisting && !taken:
+		return store.Account{}, false, refuse(NotAdmitted, "sso %s: admit existing: no account has been prepared for %s", a.SSO, a.Email)
+	case !onlyExisting && !admitted(rules.Admit, a.Email):
+		return store.Account{}, false, refuse(NotAdmitted, "sso %s: admit does not name the domain of %s", a.SSO, a.Email)
+	case taken && (onlyExisting || rules.JoinVerified):
+		joins, err := letInto(tx, a, rules, other, now)
+		return other, joins, err
+	case taken:
+		return store.Account{}, false, refuse(EmailTaken, "sso %s: the address %s belongs to account %s already; `link verified_email` would let end users join it",
+			a.SSO, a.Email, other.ID)
 	}
 	if !*counted {
 		if !p.creations.allow(a.SSO, now) {
-			return store.Account{}, refuse(TooManyNew, "sso %s: more than %g new accounts a second", a.SSO, float64(creationsPerSSO))
+			return store.Account{}, false, refuse(TooManyNew, "sso %s: more than %g new accounts a second", a.SSO, float64(creationsPerSSO))
 		}
 		*counted = true
 	}
-	account := store.Account{
+	account = store.Account{
 		ID:         store.NewID(),
 		Attributes: identity.Attributes{Email: a.Email, Name: a.Attributes.Name, Role: identity.EndUser},
 		CreatedAt:  now,
 		UpdatedAt:  now,
 	}
 	if err := tx.CreateAccount(account); err != nil {
-		return store.Account{}, fmt.Errorf("making an account: %w", err)
+		return store.Account{}, false, fmt.Errorf("making an account: %w", err)
 	}
-	return account, nil
+	return account, false, nil
+}
+
+// letInto lets a person into the account that has their address, or refuses:
+// the one that was prepared for them, or one that was somebody's before, which
+// they join.
+func letInto(tx store.Tx, a Assertion, rules Admission, other store.Account, now time.Time) (joins bool, err error) {
+	used, err := usedAlready(tx, other)
+	switch {
+	case err != nil:
+		return false, err
+	case used != "" && !rules.JoinVerified:
+		return false, refuse(EmailTaken, "sso %s: admit existing: account %s with the address %s cannot be taken over: %s", a.SSO, other.ID, a.Email, used)
+	case used != "":
+		if err := mayJoin(tx, a, other); err != nil {
+			return false, err
+		}
+	}
+	// What rests on the earlier way in and is not finished ends: one-time
+	// links, sign-ins under way, sessions and trusted browsers. A password
+	// stays.
+	if err := tx.MoveEpoch(other.ID, nil, now); err != nil {
+		return false, fmt.Errorf("ending what is under way for account %s: %w", other.ID, err)
+	}
+	return used != "", nil
 }
 
 // usedAlready returns what keeps an account from being taken over by whoever

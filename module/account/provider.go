@@ -38,6 +38,10 @@ type SignedIn struct {
 	// may be made.
 	Refused bool
 
+	// Joined: the account was somebody's before, and the person has joined it
+	// by its verified address.
+	Joined bool
+
 	// RoleBefore is the role that the account had; end-user if it was made
 	// just now.
 	RoleBefore identity.Role
@@ -103,12 +107,8 @@ func (p *People) SignInThroughProvider(ctx context.Context, a Assertion, rules A
 		return SignedIn{}, errors.New("signing in through a provider: the assertion has no issuer, subject or SSO config")
 	}
 	a.Email = strings.TrimSpace(a.Email)
-	if !usableAddress(a.Email) {
-		return SignedIn{}, refuse(NoEmail, "sso %s: %q is not an address that can be used", a.SSO, a.Email)
-	}
-	if !a.EmailVerified && !rules.TrustEmail {
-		return SignedIn{}, refuse(Unverified, "sso %s: the provider does not mark %s as verified (email_verified); if it only ever sends addresses that it has checked, set trust_email",
-			a.SSO, a.Email)
+	if err := checkAddress(a, rules); err != nil {
+		return SignedIn{}, err
 	}
 
 	var in SignedIn
@@ -116,17 +116,17 @@ func (p *People) SignInThroughProvider(ctx context.Context, a Assertion, rules A
 	err := p.store.Update(ctx, func(tx store.Tx) error {
 		now := p.clock()
 		account, err := tx.AccountBySSO(a.Issuer, a.Subject)
-		known := err == nil
+		known, joins := err == nil, false
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			account, err = p.admit(tx, a, rules, now, &counted)
+			account, joins, err = p.admit(tx, a, rules, now, &counted)
 		case err == nil && account.Suspended:
 			err = refuse(Suspended, "sso %s: account %s is suspended", a.SSO, account.ID)
 		}
 		if err != nil {
 			return err
 		}
-		in = SignedIn{RoleBefore: account.Attributes.Role}
+		in = SignedIn{RoleBefore: account.Attributes.Role, Joined: joins}
 		var role identity.Role
 		if role, in.LeftOut, err = takeOver(tx, account, a, rules, now); err != nil {
 			return err
@@ -156,6 +156,19 @@ func (p *People) SignInThroughProvider(ctx context.Context, a Assertion, rules A
 		return in, notMember(a, in.ID, in.Attributes.Role)
 	}
 	return in, nil
+}
+
+// checkAddress refuses a person of whom the provider tells no address, or one
+// that it does not vouch for.
+func checkAddress(a Assertion, rules Admission) error {
+	if !usableAddress(a.Email) {
+		return refuse(NoEmail, "sso %s: %q is not an address that can be used", a.SSO, a.Email)
+	}
+	if !a.EmailVerified && !rules.TrustEmail {
+		return refuse(Unverified, "sso %s: the provider does not mark %s as verified (email_verified); if it only ever sends addresses that it has checked, set trust_email",
+			a.SSO, a.Email)
+	}
+	return nil
 }
 
 func notMember(a Assertion, id string, role identity.Role) *Refusal {

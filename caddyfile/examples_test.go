@@ -15,11 +15,15 @@ import (
 
 // exampleSecrets are what the examples have in placeholders.
 var exampleSecrets = map[string]string{
-	"GOOGLE_CLIENT_SECRET": "of-the-example",
-	"SMTP_PASSWORD":        "of-the-example",
-	"TWILIO_ACCOUNT_SID":   twilioAccount,
-	"TWILIO_BASIC":         base64.StdEncoding.EncodeToString([]byte(twilioKey)),
-	"VONAGE_BASIC":         base64.StdEncoding.EncodeToString([]byte(vonageKey)),
+	"AUTHENTIK_CLIENT_SECRET": "of-the-example",
+	"GITLAB_CLIENT_SECRET":    "of-the-example",
+	"GOOGLE_CLIENT_SECRET":    "of-the-example",
+	"KEYCLOAK_CLIENT_SECRET":  "of-the-example",
+	"OKTA_CLIENT_SECRET":      "of-the-example",
+	"SMTP_PASSWORD":           "of-the-example",
+	"TWILIO_ACCOUNT_SID":      twilioAccount,
+	"TWILIO_BASIC":            base64.StdEncoding.EncodeToString([]byte(twilioKey)),
+	"VONAGE_BASIC":            base64.StdEncoding.EncodeToString([]byte(vonageKey)),
 }
 
 // example adapts the Caddyfile of an example, which must not give a warning
@@ -52,7 +56,7 @@ func example(t *testing.T, file string) *caddy.Config {
 // in it that works otherwise than it was meant.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("../examples/*/Caddyfile")
-	if err != nil || len(files) < 12 {
+	if err != nil || len(files) < 18 {
 		t.Fatalf("%d files: %v", len(files), err)
 	}
 	for _, file := range files {

@@ -79,7 +79,8 @@ func cleanName(claim any) string {
 	return name
 }
 
-// isTrue reads a claim that is true or, as some providers send it, "true".
+// isTrue reads a claim that is true or, as some providers send it, "true", or
+// "1", as Microsoft Entra at times sends xms_edov.
 func isTrue(claim any) bool {
-	return claim == true || claim == "true"
+	return claim == true || claim == "true" || claim == "1"
 }

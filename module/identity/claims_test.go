@@ -79,6 +79,7 @@ func TestNameAndEmail(t *testing.T) {
 // the claim "email", and of nothing else (rule 20).
 func TestVerifiedByItsOwnWord(t *testing.T) {
 	upn := map[string]string{"email": "upn"}
+	edov := map[string]string{"email_verified": "xms_edov"}
 	for _, tc := range []struct {
 		name            string
 		mapping         map[string]string
@@ -101,6 +102,10 @@ func TestVerifiedByItsOwnWord(t *testing.T) {
 		{"another word, which is not there", map[string]string{"email_verified": "checked"}, `{"email":"a@b.test","email_verified":true}`, "", "a@b.test", false},
 		{"nested", map[string]string{"email": "mail.address", "email_verified": "mail.verified"},
 			`{"mail":{"address":"a@b.test","verified":"true"}}`, "", "a@b.test", true},
+		{"Entra's own word, true", edov, `{"email":"a@b.test","xms_edov":true}`, "", "a@b.test", true},
+		{"Entra's own word, 1", edov, `{"email":"a@b.test","xms_edov":"1"}`, "", "a@b.test", true},
+		{"Entra's own word, 0", edov, `{"email":"a@b.test","xms_edov":"0"}`, "", "a@b.test", false},
+		{"Entra's own word, missing", edov, `{"email":"a@b.test"}`, "", "a@b.test", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			sources := []map[string]any{told(t, tc.token)}

@@ -25,8 +25,12 @@ type SSOLink struct {
 	Issuer, Subject string
 	AccountID       string
 	SSO             string // name of the SSO config it was last used through
-	CreatedAt       time.Time
-	UsedAt          time.Time
+	// Email is the address as the provider had it last; "" if nobody knows.
+	Email string
+	// Added: the person added it to an account that they were signed in to.
+	Added     bool
+	CreatedAt time.Time
+	UsedAt    time.Time // zero: never
 }
 
 // AccountRows reads and writes accounts. Each write tells Subscribe.
@@ -55,7 +59,11 @@ type AccountRows interface {
 	// Administrators counts accounts with role admin not suspended.
 	Administrators() (int, error)
 
-	SaveSSOLink(link SSOLink) error // ErrLinkTaken
+	// SaveSSOLink adds a link, or says when it was used, through which SSO
+	// config and with which address. ErrLinkTaken.
+	SaveSSOLink(link SSOLink) error
+	// DeleteSSOLink removes one. ErrNotFound if the account has none such.
+	DeleteSSOLink(accountID, issuer, subject string) error
 	SSOLinks(accountID string) ([]SSOLink, error)
 }
 
@@ -228,6 +236,10 @@ type Session struct {
 	Audience string
 	// SignedInAt is when the password or provider was last believed.
 	SignedInAt time.Time
+	// ProvedAt is when the person proved to the provider who they are, as far
+	// as it told; zero for a password. SignedInAt may be much later: who is
+	// signed in there is not asked again.
+	ProvedAt time.Time
 	// SecondFactor is how the passcode was made that was accepted, which may
 	// be MethodRecovery; "": there was none.
 	SecondFactor Method
@@ -286,6 +298,8 @@ type ProviderSessionRows interface {
 	// SaveProviderSession adds the row of a session, or replaces it.
 	// ErrNotFound if there is no such session (any more).
 	SaveProviderSession(p ProviderSession) error
+	// ProviderSession returns the row of a session, or of another of its
+	// family: those that are made from a session have none of their own.
 	ProviderSession(session []byte) (ProviderSession, error)
 	// ProviderSessionsOf lists those of a subject.
 	ProviderSessionsOf(issuer, subject string, limit int) ([]ProviderSession, error)

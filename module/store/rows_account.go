@@ -41,12 +41,6 @@ const (
 		WHERE family IN (SELECT family FROM sessions WHERE id = $2 AND account_id = $3 AND epoch = $4)
 		AND account_id = $3 AND epoch = $4`
 	endOtherEpochs = `DELETE FROM sessions WHERE account_id = $1 AND epoch <> $2`
-	saveSSOLink    = `INSERT INTO sso_links (issuer, subject, account_id, sso, created_at, used_at)
-		VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (issuer, subject) DO UPDATE SET sso = excluded.sso, used_at = excluded.used_at
-		WHERE sso_links.account_id = excluded.account_id`
-	selectSSOLinks = `SELECT issuer, subject, account_id, sso, created_at, used_at FROM sso_links
-		WHERE account_id = $1 ORDER BY created_at, issuer, subject`
 )
 
 // CreateAccount implements AccountRows.
@@ -199,29 +193,6 @@ func (t *tx) Administrators() (int, error) {
 	var n int
 	err := t.one("counting administrators", countAdministrators, []any{string(identity.Admin)}, &n)
 	return n, err
-}
-
-// SaveSSOLink implements AccountRows.
-func (t *tx) SaveSSOLink(l SSOLink) error {
-	const doing = "linking an identity of a provider"
-	n, err := t.exec(doing, saveSSOLink, l.Issuer, l.Subject, l.AccountID, l.SSO, stamp(l.CreatedAt), stamp(l.UsedAt))
-	switch {
-	case err != nil:
-		return err
-	case n == 0:
-		return fmt.Errorf("%s: %w", doing, ErrLinkTaken)
-	}
-	t.changes.account(l.AccountID)
-	return nil
-}
-
-// SSOLinks implements AccountRows.
-func (t *tx) SSOLinks(accountID string) ([]SSOLink, error) {
-	scan := func(row scanner) (l SSOLink, err error) {
-		err = row.Scan(&l.Issuer, &l.Subject, &l.AccountID, &l.SSO, at(&l.CreatedAt), at(&l.UsedAt))
-		return l, err
-	}
-	return list(t, "listing identities of an account", scan, selectSSOLinks, accountID)
 }
 
 // touched runs a statement on one row. ErrNotFound if there is none.

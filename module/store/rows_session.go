@@ -7,12 +7,12 @@ import (
 
 const (
 	sessionColumns = `id, account_id, epoch, sso, audience, signed_in_at, second_factor, second_factor_at, trusted,
-		created_at, seen_at, idle_timeout, expires_at, address, browser, family`
+		created_at, seen_at, idle_timeout, expires_at, address, browser, family, proved_at`
 
 	selectSession  = `SELECT ` + sessionColumns + ` FROM sessions WHERE id = $1`
 	selectSessions = `SELECT ` + sessionColumns + ` FROM sessions WHERE account_id = $1 ORDER BY created_at DESC, id`
 	insertSession  = `INSERT INTO sessions (` + sessionColumns + `, ends_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
 	selectFamily  = `SELECT family FROM sessions WHERE id = $1`
 	countFamily   = `SELECT COUNT(*) FROM sessions WHERE family = $1`
 	deleteFamily  = `DELETE FROM sessions WHERE family = $1 RETURNING id`
@@ -35,7 +35,7 @@ func (t *tx) CreateSession(s Session) error {
 	}
 	_, err := t.exec("creating a session", insertSession, s.ID, s.AccountID, s.Epoch, s.SSO, s.Audience,
 		stamp(s.SignedInAt), string(s.SecondFactor), stamp(s.SecondFactorAt), s.Trusted, stamp(s.CreatedAt), stamp(s.SeenAt), s.IdleTimeout.Microseconds(),
-		stamp(s.ExpiresAt), s.Address, s.Browser, family, ends)
+		stamp(s.ExpiresAt), s.Address, s.Browser, family, stamp(s.ProvedAt), ends)
 	return err
 }
 
@@ -110,7 +110,7 @@ func (t *tx) SawFamily(family []byte, seen time.Time) error {
 // columns are where a row is scanned to; read completes it.
 func (s *Session) columns() []any {
 	return []any{&s.ID, &s.AccountID, &s.Epoch, &s.SSO, &s.Audience, at(&s.SignedInAt), &s.SecondFactor, at(&s.SecondFactorAt),
-		&s.Trusted, at(&s.CreatedAt), at(&s.SeenAt), &s.IdleTimeout, at(&s.ExpiresAt), &s.Address, &s.Browser, &s.Family}
+		&s.Trusted, at(&s.CreatedAt), at(&s.SeenAt), &s.IdleTimeout, at(&s.ExpiresAt), &s.Address, &s.Browser, &s.Family, at(&s.ProvedAt)}
 }
 
 func (s Session) read() Session {

@@ -278,16 +278,16 @@ func testAdministrators(t *testing.T, s store.Store) {
 
 func testSSOLinks(t *testing.T, s store.Store) {
 	a, b := person(t, s, "a@example.test"), person(t, s, "b@example.test")
-	link := store.SSOLink{Issuer: "https://id.example.test", Subject: "Sub", AccountID: a.ID, SSO: "okta", CreatedAt: now, UsedAt: now}
+	link := store.SSOLink{Issuer: "https://id.example.test", Subject: "Sub", AccountID: a.ID, SSO: "okta", Email: "a@elsewhere.test", Added: true, CreatedAt: now}
 	update(t, s, func(tx store.Tx) error { return tx.SaveSSOLink(link) })
 	used := link
-	used.SSO, used.CreatedAt, used.UsedAt = "okta2", now.Add(time.Hour), now.Add(time.Hour)
+	used.SSO, used.Email, used.Added, used.CreatedAt, used.UsedAt = "okta2", "new@elsewhere.test", false, now.Add(time.Hour), now.Add(time.Hour)
 	update(t, s, func(tx store.Tx) error { return tx.SaveSSOLink(used) })
 	theirs := link
 	theirs.AccountID = b.ID
 	refused(t, s, store.ErrLinkTaken, func(tx store.Tx) error { return tx.SaveSSOLink(theirs) })
 	view(t, s, func(tx store.Tx) error {
-		used.CreatedAt = now // when it was first linked
+		used.CreatedAt, used.Added = now, true // when it was first linked, and how
 		if links, err := tx.SSOLinks(a.ID); err != nil || !reflect.DeepEqual(links, []store.SSOLink{used}) {
 			t.Errorf("links: %+v, %v", links, err)
 		}
@@ -303,6 +303,24 @@ func testSSOLinks(t *testing.T, s store.Store) {
 	})
 	theirs.Subject = "sub" // subjects compare with case
 	update(t, s, func(tx store.Tx) error { return tx.SaveSSOLink(theirs) })
+
+	for _, other := range []store.SSOLink{{AccountID: b.ID, Issuer: link.Issuer, Subject: "Sub"}, {AccountID: a.ID, Issuer: link.Issuer, Subject: "sub"}, {AccountID: a.ID, Issuer: "x", Subject: "Sub"}} {
+		refused(t, s, store.ErrNotFound, func(tx store.Tx) error { return tx.DeleteSSOLink(other.AccountID, other.Issuer, other.Subject) })
+	}
+	update(t, s, func(tx store.Tx) error { return tx.DeleteSSOLink(a.ID, link.Issuer, link.Subject) })
+	view(t, s, func(tx store.Tx) error {
+		if links, err := tx.SSOLinks(a.ID); err != nil || len(links) != 0 {
+			t.Errorf("links: %+v, %v", links, err)
+		}
+		if _, err := tx.AccountBySSO(link.Issuer, link.Subject); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("by a link that was removed: %v", err)
+		}
+		got, err := tx.AccountBySSO(link.Issuer, "sub")
+		if err != nil || got.ID != b.ID {
+			t.Errorf("by another's link: %+v, %v", got, err)
+		}
+		return nil
+	})
 }
 
 func testUnknownAccount(t *testing.T, s store.Store) {

@@ -116,6 +116,10 @@ func testChanges(t *testing.T, s store.Store) {
 		{"DeleteFactors", func(tx store.Tx) error { return tx.DeleteFactors(a.ID) }, "[account]"},
 		{"ChooseFactors", func(tx store.Tx) error { return tx.ChooseFactors(a.ID) }, "[account]"},
 		{"RecordSignIn", func(tx store.Tx) error { return tx.RecordSignIn(a.ID, now) }, "[]"},
+		{"SaveSSOLink", func(tx store.Tx) error {
+			return tx.SaveSSOLink(store.SSOLink{Issuer: "i", Subject: "s", AccountID: a.ID})
+		}, "[account]"},
+		{"DeleteSSOLink", func(tx store.Tx) error { return tx.DeleteSSOLink(a.ID, "i", "s") }, "[account]"},
 		{"CreateSession", func(tx store.Tx) error { return tx.CreateSession(newSession("new", a.ID)) }, "[]"},
 		{"SawFamily", func(tx store.Tx) error { return tx.SawFamily(hash("new"), now.Add(time.Hour)) }, "[]"},
 		{"EndSession", func(tx store.Tx) error { return second(tx.EndSession(hash("new"))) }, "[session]"},

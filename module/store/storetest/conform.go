@@ -121,7 +121,7 @@ func hash(name string) []byte {
 func newSession(name, accountID string) store.Session {
 	return store.Session{
 		ID: hash(name), Family: hash(name), AccountID: accountID, Epoch: 1, Audience: "team",
-		SignedInAt: now, CreatedAt: now, SeenAt: now,
+		SignedInAt: now, ProvedAt: now.Add(-time.Minute), CreatedAt: now, SeenAt: now,
 		IdleTimeout: 8 * time.Hour, ExpiresAt: now.Add(24 * time.Hour),
 		Address: "192.0.2.1", Browser: "Browser/1.0",
 	}

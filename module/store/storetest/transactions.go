@@ -186,6 +186,7 @@ func testViewReadOnly(t *testing.T, s store.Store) {
 		"SaveSSOLink": func(tx store.Tx) error {
 			return tx.SaveSSOLink(store.SSOLink{Issuer: "i", Subject: "s", AccountID: a.ID})
 		},
+		"DeleteSSOLink":        func(tx store.Tx) error { return tx.DeleteSSOLink(a.ID, "https://id.example.test", name) },
 		"SavePassword":         func(tx store.Tx) error { return tx.SavePassword(store.Password{AccountID: a.ID, Hash: "other"}) },
 		"CreateFactor":         func(tx store.Tx) error { return tx.CreateFactor(newFactor("f", a.ID)) },
 		"DeleteFactors":        func(tx store.Tx) error { return tx.DeleteFactors(a.ID) },

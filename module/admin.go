@@ -76,7 +76,7 @@ type desk struct {
 func newDesk(a *App, s *service) *desk {
 	d := &desk{
 		people: s.people, store: a.engine.store, trail: s.trail, doors: a.doors, words: []string{a.Brand.Name},
-		providers: byName(s.providers),
+		providers: s.providers,
 		console:   s.console, letters: s.letters, sites: &a.sites, language: a.Language,
 	}
 	d.tell = func(of store.Account, n letter.Notice) {

@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
-	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
 )
 
 // maxCallbacks bounds how many redirect addresses are tried at once.
@@ -40,13 +39,4 @@ func (d *desk) checkSSO(r *http.Request) (any, error) {
 		}
 	}
 	return provider.Check(r.Context(), asked.Callbacks), nil
-}
-
-// byName returns the providers by the names of their SSO configs.
-func byName(providers []*sso.Provider) map[string]*sso.Provider {
-	named := make(map[string]*sso.Provider, len(providers))
-	for _, provider := range providers {
-		named[provider.Name()] = provider
-	}
-	return named
 }

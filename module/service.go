@@ -18,6 +18,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
+	"github.com/auth-gateway/caddy-auth-gateway/module/upstream"
 )
 
 // service is an app at work: what answers requests, with the store open and
@@ -32,7 +33,8 @@ type service struct {
 	programs     *program.Access
 	letters      *letter.Writer
 	assertions   *assertionKeys
-	providers    []*sso.Provider
+	providers    map[string]*sso.Provider // by the name of the SSO config
+	upstream     *upstream.Sessions
 
 	stop     context.CancelFunc
 	resealed chan struct{} // closed when nothing is sealed anew any more
@@ -54,6 +56,7 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	s := &service{
 		sessions:   keeper,
 		assertions: &assertionKeys{store: a.engine.store, ring: ring, clock: time.Now},
+		providers:  make(map[string]*sso.Provider, len(a.SSO)),
 	}
 	providers := make(map[string]*signin.Provider, len(a.SSO))
 	for name, config := range a.SSO {
@@ -65,7 +68,7 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.providers = append(s.providers, provider)
+		s.providers[name] = provider
 		label := config.Button
 		if label == "" {
 			label = name
@@ -86,6 +89,14 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	if s.letters, err = a.newLetters(); err != nil {
 		return nil, err
 	}
+	s.upstream = upstream.New(upstream.Config{
+		Store:     a.engine.store,
+		Ring:      ring,
+		Trail:     s.trail,
+		Providers: s.providers,
+		Log:       a.log.Named("sso"),
+		Clock:     time.Now,
+	})
 	s.conversation = signin.New(signin.Config{
 		Store:     a.engine.store,
 		Ring:      ring,
@@ -94,6 +105,7 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Pages:     a.answers.Pages,
 		Trail:     s.trail,
 		Providers: providers,
+		Upstream:  s.upstream,
 		Doors:     a.doors,
 		Answers:   a.answers,
 		Letters:   s.letters,

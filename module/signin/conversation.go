@@ -20,6 +20,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/upstream"
 )
 
 // Provider is an SSO config as the conversation needs it.
@@ -40,6 +41,7 @@ type Config struct {
 	Pages     *pages.Pages
 	Trail     *audit.Trail
 	Providers map[string]*Provider    // by the name of the SSO config
+	Upstream  *upstream.Sessions      // of the same SSO configs
 	Doors     map[string]*policy.Door // by the name of the audience
 	Answers   *answer.Answers
 	// Letters writes to people, as far as anything can be sent.

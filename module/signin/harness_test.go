@@ -30,6 +30,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso/providertest"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store/storetest"
+	"github.com/auth-gateway/caddy-auth-gateway/module/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,6 +45,7 @@ const (
 // site is a protected site with everything behind its sign-in pages.
 type site struct {
 	*testing.T
+	upstream     *upstream.Sessions
 	conversation *signin.Conversation
 	profile      *profile.Pages
 	people       *account.People
@@ -136,9 +138,14 @@ func (s *site) configure(configured audiences, providers ...*provider) {
 	trail := audit.New(s.store, log.Named("audit"), s.Now)
 	s.must(trail.Close()) // what is added to a closed trail is written at once
 	answers := &answer.Answers{Pages: look, Log: log}
+	parties := map[string]*sso.Provider{}
+	for name, p := range s.providers {
+		parties[name] = p.Provider
+	}
+	s.upstream = upstream.New(upstream.Config{Store: s.store, Ring: s.ring, Trail: trail, Providers: parties, Log: log, Clock: s.Now})
 	s.conversation = signin.New(signin.Config{
 		Store: s.store, Ring: s.ring, People: s.people, Sessions: keeper, Pages: look, Trail: trail,
-		Providers: s.providers, Doors: s.doors, Answers: answers, Clock: s.Now, Letters: s.letters(look),
+		Providers: s.providers, Upstream: s.upstream, Doors: s.doors, Answers: answers, Clock: s.Now, Letters: s.letters(look),
 	})
 	s.profile = profile.New(profile.Config{
 		People: s.people, Sessions: keeper, Pages: look, Answers: answers, Trail: trail, Doors: s.doors, Clock: s.Now,

@@ -199,7 +199,10 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assert
 			Browser:    x.r.UserAgent(),
 			Replaces:   before,
 		})
-		return errors.Join(err, x.Trail.Within(tx, event))
+		if err != nil {
+			return err
+		}
+		return errors.Join(x.Upstream.Keep(tx, secret.TokenID(token), name, assertion), x.Trail.Within(tx, event))
 	})
 	refused := (*account.Refusal)(nil)
 	if err == nil || errors.As(err, &refused) && refused.Reason == account.NotMember && in.Refused {

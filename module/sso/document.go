@@ -76,6 +76,15 @@ func (d *document[T]) get(ctx context.Context) (*T, error) {
 	return value, nil
 }
 
+// known returns the document if it is in memory and may still be used. It never
+// fetches.
+func (d *document[T]) known() (*T, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	value, err := d.newest()
+	return value, err == nil && value != nil
+}
+
 // renew fetches the document again, unless that was tried a short while ago,
 // and returns the newest there is. Callers at the same time share one fetch,
 // which goes on when one of them leaves.

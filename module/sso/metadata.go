@@ -42,6 +42,9 @@ type metadata struct {
 	PushedRequestEndpoint  string `json:"pushed_authorization_request_endpoint"`
 	RequiresPushedRequests bool   `json:"require_pushed_authorization_requests"`
 
+	// OpenID Connect RP-Initiated Logout 1.0 section 2.1.
+	EndSessionEndpoint string `json:"end_session_endpoint"`
+
 	// IssInResponse: RFC 9207 section 3.
 	IssInResponse bool `json:"authorization_response_iss_parameter_supported"`
 }
@@ -83,6 +86,7 @@ func (m *metadata) check(issuer string) error {
 		{"jwks_uri", m.JWKSURI, false},
 		{"userinfo_endpoint", m.UserinfoEndpoint, true},
 		{"pushed_authorization_request_endpoint", m.PushedRequestEndpoint, true},
+		{"end_session_endpoint", m.EndSessionEndpoint, true},
 	} {
 		if endpoint.optional && endpoint.address == "" {
 			continue

@@ -9,7 +9,9 @@ const (
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (session) DO UPDATE SET sso = excluded.sso, issuer = excluded.issuer, subject = excluded.subject,
 			sid = excluded.sid, checked_at = excluded.checked_at, secret = excluded.secret`
-	selectProviderSession    = `SELECT ` + providerSessionColumns + ` FROM provider_sessions WHERE session = $1`
+	selectProviderSession = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
+		WHERE session IN (SELECT id FROM sessions WHERE family IN (SELECT family FROM sessions WHERE id = $1))
+		ORDER BY checked_at DESC LIMIT 1`
 	selectProviderSessionsOf = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
 		WHERE issuer = $1 AND subject = $2 ORDER BY session LIMIT $3`
 	selectProviderSessionsBySID = `SELECT ` + providerSessionColumns + ` FROM provider_sessions

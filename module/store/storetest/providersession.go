@@ -106,6 +106,17 @@ func testProviderSessions(t *testing.T, s store.Store) {
 		return tx.SaveProviderSession(newProviderSession("never begun", "ann", ""))
 	})
 
+	// Another session of the family has the same provider behind it.
+	update(t, s, func(tx store.Tx) error {
+		return tx.CreateSession(store.Session{ID: hash("child"), Family: hash("desk"), AccountID: a.ID, Epoch: 1, SeenAt: now, ExpiresAt: now.Add(time.Hour)})
+	})
+	view(t, s, func(tx store.Tx) error {
+		if got, err := tx.ProviderSession(hash("child")); err != nil || !reflect.DeepEqual(got, desk) {
+			t.Errorf("of another session of the family: got %+v, %v; want %+v", got, err, desk)
+		}
+		return nil
+	})
+
 	// It goes with its session, in whatever way that goes.
 	update(t, s, func(tx store.Tx) error { return second(tx.EndSession(phone.Session)) })
 	refused(t, s, store.ErrNotFound, func(tx store.Tx) error { return tx.SaveProviderSession(phone) })

@@ -1,0 +1,72 @@
+package sso
+
+import (
+	"context"
+	"net/url"
+	"time"
+)
+
+// endSessionTimeout limits how long somebody who signs out waits for a discovery
+// document that is not in memory: signing out here has happened by then.
+const endSessionTimeout = 2 * time.Second
+
+// OffersEndSession reports whether the provider ends its own sessions at the
+// wish of a client (OpenID Connect RP-Initiated Logout 1.0), as far as that is
+// known without asking it. After Finish it is.
+func (p *Provider) OffersEndSession() bool {
+	if p.manual != nil {
+		return p.manual.EndSessionEndpoint != ""
+	}
+	meta, ok := p.metadata.known()
+	return ok && meta.EndSessionEndpoint != ""
+}
+
+// EndSession returns the address at the provider at which the person's session
+// there ends, and from which they come back to postLogoutRedirectURI with the
+// state (OpenID Connect RP-Initiated Logout 1.0 section 2). idTokenHint is the
+// ID token of the sign-in, a secret, or "". ok is false if the provider offers
+// no such thing. If nothing is known of the provider it is asked, which takes
+// two seconds at most; an error is a *Fault and means that nobody can tell.
+func (p *Provider) EndSession(ctx context.Context, idTokenHint, postLogoutRedirectURI, state string) (address string, ok bool, err error) {
+	endpoint, err := p.endSessionEndpoint(ctx)
+	if err != nil || endpoint == nil {
+		return "", false, err
+	}
+	query := endpoint.Query()
+	if idTokenHint != "" {
+		query.Set("id_token_hint", idTokenHint)
+	}
+	query.Set("client_id", p.config.ClientID)
+	query.Set("post_logout_redirect_uri", postLogoutRedirectURI)
+	query.Set("state", state)
+	endpoint.RawQuery = query.Encode()
+	return endpoint.String(), true, nil
+}
+
+// EndSessionOrigin returns the origin to which EndSession leads, "" if there is
+// none. It may ask the provider, as EndSession does.
+func (p *Provider) EndSessionOrigin(ctx context.Context) (string, error) {
+	endpoint, err := p.endSessionEndpoint(ctx)
+	if err != nil || endpoint == nil {
+		return "", err
+	}
+	return endpoint.Scheme + "://" + endpoint.Host, nil
+}
+
+// endSessionEndpoint returns a copy of the endpoint's address, or nil.
+func (p *Provider) endSessionEndpoint(ctx context.Context) (*url.URL, error) {
+	ctx, cancel := context.WithTimeout(ctx, endSessionTimeout)
+	defer cancel()
+	meta, err := p.meta(ctx)
+	if err != nil {
+		return nil, p.fault(asFault(FaultDiscovery, "reading the discovery document", err))
+	}
+	if meta.EndSessionEndpoint == "" {
+		return nil, nil
+	}
+	endpoint, err := url.Parse(meta.EndSessionEndpoint)
+	if err != nil {
+		return nil, p.fault(faultf(FaultDiscovery, "end_session_endpoint: %w", err))
+	}
+	return endpoint, nil
+}

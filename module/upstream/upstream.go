@@ -1,0 +1,52 @@
+// Package upstream is the provider's side of sessions: what is kept of the
+// session that somebody has at the identity provider, and how one that ends
+// there ends here.
+//
+// It decides nothing about who gets in, and nothing in here is asked while a
+// request to an app is on its way.
+package upstream
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
+	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
+	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+)
+
+// Config is what Sessions are made of. Everything is required.
+type Config struct {
+	Store     store.Store
+	Ring      *secret.Ring
+	Trail     *audit.Trail
+	Providers map[string]*sso.Provider // by the name of the SSO config
+	Log       *zap.Logger
+	Clock     func() time.Time
+}
+
+// Sessions are those that people have at their providers.
+type Sessions struct {
+	Config
+}
+
+// New returns the sessions at the providers of a configuration.
+func New(c Config) *Sessions {
+	return &Sessions{Config: c}
+}
+
+// Keep remembers, within the transaction that makes the session with that id,
+// what the provider said when it vouched for the person.
+func (s *Sessions) Keep(tx store.Tx, session []byte, name string, a *sso.Assertion) error {
+	return tx.SaveProviderSession(store.ProviderSession{
+		Session:   session,
+		SSO:       name,
+		Issuer:    a.Issuer,
+		Subject:   a.Subject,
+		SID:       a.SID,
+		CheckedAt: s.Clock(),
+		Secret:    s.seal(session, s.worthKeeping(name, a)),
+	})
+}

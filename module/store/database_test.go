@@ -146,7 +146,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectSessions, sawFamily, selectFamily, countFamily, deleteFamily, deleteSession, selectLink, selectFailures, selectEvents, selectEventsOfAccount,
 		pruneFlows, pruneSessions, pruneLinks, pruneStates, pruneFailures, pruneAudit, pruneStrangerEvents,
 		failuresBeyond, strangerEventsBeyond, deleteFactor, preferFactor, useFactor, spendCode, missCode, useDevice,
-		selectDevices, deleteDevice, forgetDevices, pruneDevices, saveProviderSession, selectProviderSession,
+		selectDevices, dropOldTickets, selectTicket, spendTicket, pruneTickets, deleteDevice, forgetDevices, pruneDevices, saveProviderSession, selectProviderSession,
 		selectProviderSessionsOf, selectProviderSessionsBySID, selectProviderSessionsDue, claimProviderSession,
 	} {
 		args := make([]any, 19)

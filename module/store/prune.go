@@ -36,6 +36,8 @@ const (
 		(SELECT id FROM trusted_devices WHERE expires_at <= $1 LIMIT $2)`
 	pruneLinks = `DELETE FROM one_time_links WHERE id IN
 		(SELECT id FROM one_time_links WHERE expires_at <= $1 LIMIT $2)`
+	pruneTickets = `DELETE FROM tickets WHERE id IN
+		(SELECT id FROM tickets WHERE expires_at <= $1 LIMIT $2)`
 	pruneStates = `DELETE FROM used_states WHERE id IN
 		(SELECT id FROM used_states WHERE expires_at <= $1 LIMIT $2)`
 	pruneFailures = `DELETE FROM failures WHERE id IN
@@ -61,6 +63,7 @@ func (d *database) prune(ctx context.Context, now, before time.Time, failures, s
 	}{
 		{pruneFlows, stamp(now)},
 		{pruneSessions, stamp(now.Add(-lateSeen))},
+		{pruneTickets, stamp(now)},
 		{pruneLinks, stamp(now)},
 		{pruneDevices, stamp(now)},
 		{pruneStates, stamp(now)},

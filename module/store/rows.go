@@ -314,6 +314,30 @@ type ProviderSessionRows interface {
 	ClaimProviderSession(session []byte, was, now time.Time) (bool, error)
 }
 
+// Ticket has a session of one site, the portal, make one of the same family on
+// another. It goes with the session it was made for.
+type Ticket struct {
+	ID      []byte // SHA-256 of what is in the address
+	Session []byte // id of the portal's session
+	Origin  string // of the site that it is good for
+	// Binding is the SHA-256 of what the browser that asked for it has in a
+	// cookie of that site.
+	Binding   []byte
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// TicketRows reads and writes tickets.
+type TicketRows interface {
+	// CreateTicket drops the oldest tickets of the session so that at most
+	// limit are left. ErrNotFound if there is no such session (any more).
+	CreateTicket(t Ticket, limit int) error
+	// Ticket returns a ticket that is neither used nor expired at now.
+	Ticket(id []byte, now time.Time) (Ticket, error)
+	// SpendTicket likewise, and uses it up: one caller gets it.
+	SpendTicket(id []byte, now time.Time) (Ticket, error)
+}
+
 // Purpose says what a one-time link is for.
 type Purpose string
 

@@ -44,7 +44,7 @@ type Store interface {
 	// Ping asks the database for a sign of life.
 	Ping(ctx context.Context) error
 
-	// Prune deletes what has expired: flows, sessions, one-time links, used
+	// Prune deletes what has expired: flows, sessions, tickets, one-time links, used
 	// states, counters idle for 48 hours, and audit rows older than
 	// auditBefore. Sessions are kept for ten minutes more, since SeenAt is
 	// written late: that a row is there does not mean that it is valid. It
@@ -73,6 +73,7 @@ type Tx interface {
 	DeviceRows
 	SessionRows
 	ProviderSessionRows
+	TicketRows
 	OneTimeLinkRows
 	GuessRows
 	AssertionRows

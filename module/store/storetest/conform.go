@@ -43,6 +43,7 @@ func Conform(t *testing.T, open func(t *testing.T) store.Store) {
 		{"trusted devices", testTrustedDevices},
 		{"sessions", testSessions},
 		{"families of sessions", testFamilies},
+		{"tickets", testTickets},
 		{"sessions of providers", testProviderSessions},
 		{"one-time links", testOneTimeLinks},
 		{"failures", testFailures},

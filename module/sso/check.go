@@ -77,6 +77,7 @@ func (p *Provider) Check(ctx context.Context, callbacks []string) []Finding {
 			c.clocks(header)
 		}
 	}
+	c.revalidation(meta)
 	method, err := p.authMethod(meta)
 	if err != nil {
 		c.note("client authentication", Wrong, "%v", err)

@@ -9,6 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
 	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
@@ -123,6 +125,22 @@ type Config struct {
 	// MaxRole is the highest role a claim can give: "end-user", "agent" or
 	// "admin". Default: agent.
 	MaxRole string `json:"max_role,omitempty"`
+
+	// Revalidate is how often the provider is asked again, in the background
+	// and with the refresh token that it gave, whether somebody who is signed
+	// in may still be: from 1 minute to 30 days. When it says no the session
+	// ends; when it cannot be reached, or cannot be understood, the session
+	// goes on and the provider is asked again soon. What it tells of the
+	// person is taken over as at a sign-in.
+	//
+	// Only sessions in use are asked about, each after three quarters of this
+	// time up to all of it, and one that comes back after longer as soon as it
+	// is used: that first request is not held up. A session for which the
+	// provider gave no refresh token, or one that got lost, lasts this long at
+	// most; its person then signs in again, mostly without noticing. Many
+	// providers give one only with the scope offline_access.
+	// Default: 0, nobody is asked about again.
+	Revalidate caddy.Duration `json:"revalidate,omitempty"`
 }
 
 // SetDefaults puts the default into every field that says nothing.
@@ -245,7 +263,7 @@ func (c Config) Validate() (wrong mistake.List) {
 		_, err := identity.ParseRole(c.MaxRole)
 		wrong.Add("max_role", err)
 	}
-	return wrong
+	return append(wrong, c.validateRevalidate()...)
 }
 
 // Warnings reports what works, but hardly as it was meant. It looks at c before
@@ -262,5 +280,5 @@ func (c *Config) Warnings() (odd mistake.List) {
 		odd.Addf("claims", "email: addresses of the claim %s are taken as verified only where they are those of the claim email, which email_verified is about: "+
 			"map email_verified too, or set `trust_email` if the provider only ever sends addresses that it has checked", email)
 	}
-	return odd
+	return append(odd, c.warnRevalidate()...)
 }

@@ -45,11 +45,14 @@ const (
 	FaultInteraction FaultKind = "interaction"
 	// FaultUnavailable: the provider says that it has a problem of its own.
 	FaultUnavailable FaultKind = "unavailable"
-	// FaultGrant: the code was used before, is too old or not ours.
+	// FaultGrant: the code or refresh token was used before, is too old, was
+	// taken back or is not ours.
 	FaultGrant FaultKind = "grant"
 	// FaultToken: a token or the userinfo is not to be believed. Err says
 	// what is wrong with it.
 	FaultToken FaultKind = "token"
+	// FaultSubject: what the provider told is about somebody else.
+	FaultSubject FaultKind = "subject"
 	// FaultClock: a token is dated too far from the time here: a clock is
 	// wrong.
 	FaultClock FaultKind = "clock"
@@ -116,6 +119,19 @@ func (f *Fault) AtProvider() bool {
 		return !errors.Is(f.Err, context.Canceled)
 	}
 	return true
+}
+
+// Denies reports whether the provider, asked again by Refresh, has said no:
+// the grant is over, a rule there or the lack of a person who does something
+// stands against it, or whom it speaks of is somebody else. With every other
+// fault it has said nothing: it was not reached, has a problem of its own or one
+// with this client, or cannot be understood.
+func (f *Fault) Denies() bool {
+	switch f.Kind {
+	case FaultGrant, FaultDenied, FaultInteraction, FaultSubject:
+		return true
+	}
+	return false
 }
 
 // faultf returns a fault; %w keeps a cause.

@@ -106,10 +106,10 @@ func TestMappedUserinfoAttacks(t *testing.T) {
 	}{
 		"about somebody else": {func(b *providertest.Behaviour) {
 			b.Userinfo = func(c map[string]any) { c["sub"] = "the-boss" }
-		}, sso.FaultToken, "somebody else"},
+		}, sso.FaultSubject, "somebody else"},
 		"about nobody": {func(b *providertest.Behaviour) {
 			b.Userinfo = func(c map[string]any) { delete(c, "sub") }
-		}, sso.FaultToken, "somebody else"},
+		}, sso.FaultToken, "about nobody"},
 		"signed for another client": {func(b *providertest.Behaviour) {
 			b.SignUserinfo = true
 			b.Userinfo = func(c map[string]any) { c["aud"] = "another-client" }

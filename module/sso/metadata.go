@@ -37,6 +37,7 @@ type metadata struct {
 	// What a check looks at, and nothing else.
 	Scopes           []string `json:"scopes_supported"`
 	ChallengeMethods []string `json:"code_challenge_methods_supported"`
+	GrantTypes       []string `json:"grant_types_supported"`
 
 	// RFC 9126 section 5.
 	PushedRequestEndpoint  string `json:"pushed_authorization_request_endpoint"`

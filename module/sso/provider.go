@@ -104,6 +104,13 @@ type Assertion struct {
 
 	// RawIDToken is a secret; it is handed back at sign-out.
 	RawIDToken string
+
+	// RefreshToken is a secret, with which Refresh asks again; "" if the
+	// provider gave none, or nobody will ask.
+	RefreshToken string
+
+	// Nonce of the sign-in, which ID tokens have that come later, if any.
+	Nonce string
 }
 
 // NewProvider returns the provider of the SSO config with that name. It does
@@ -234,28 +241,42 @@ func (p *Provider) finish(ctx context.Context, pending Pending, redirectURI stri
 	if err != nil {
 		return nil, err
 	}
-	claims, err := p.verifyIDToken(ctx, meta, rawIDToken, token.AccessToken, pending.Nonce)
+	claims, err := p.verifyIDToken(ctx, meta, rawIDToken, token.AccessToken, withNonce(pending.Nonce))
 	if err != nil {
 		return nil, err
 	}
-	told := []map[string]any{claims.told}
-	if p.mapping.Lacks(claims.told, p.config.TrustEmail) && meta.UserinfoEndpoint != "" {
-		info, err := p.userinfo(ctx, meta, token.AccessToken, claims.Subject)
-		if err != nil {
-			return nil, err
-		}
-		told = append(told, info.told)
+	told, err := p.lookUp(ctx, meta, token.AccessToken, claims.Subject, claims.told)
+	if err != nil {
+		return nil, err
 	}
 	known := p.mapping.Read(told...)
 	if len(known.Ignored) > 0 {
 		p.log.Warn("claims are left out that cannot be attributes",
 			zap.String("subject", claims.Subject), zap.Strings("claims", known.Ignored))
 	}
-	assertion := claims.assertion(p.config.Issuer, rawIDToken, known)
+	assertion := claims.assertion(p.config.Issuer, rawIDToken)
+	assertion.take(known)
+	assertion.Nonce = pending.Nonce
+	if p.config.Revalidate > 0 {
+		assertion.RefreshToken = token.RefreshToken
+	}
 	if assertion.Email == "" {
 		return nil, faultf(FaultNoEmail, "neither ID token nor userinfo has an e-mail address; the scope email and the person's profile decide that at the provider")
 	}
 	return assertion, nil
+}
+
+// lookUp adds to the claims of an ID token those of userinfo, where a mapped one
+// is lacking.
+func (p *Provider) lookUp(ctx context.Context, meta *metadata, accessToken, subject string, told ...map[string]any) ([]map[string]any, error) {
+	if meta.UserinfoEndpoint == "" || len(told) > 0 && !p.mapping.Lacks(told[0], p.config.TrustEmail) {
+		return told, nil
+	}
+	info, err := p.userinfo(ctx, meta, accessToken, subject)
+	if err != nil {
+		return nil, err
+	}
+	return append(told, info.told), nil
 }
 
 // checkResponse returns the code of an authorization response that is the

@@ -50,29 +50,49 @@ func (p *Provider) exchange(ctx context.Context, meta *metadata, redirectURI, co
 	if verifier != "" {
 		options = append(options, oauth2.VerifierOption(verifier))
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.http.Timeout)
-	defer cancel()
-	token, err := p.client(meta, method, redirectURI).Exchange(oidc.ClientContext(ctx, p.http), code, options...)
-	if refused := new(oauth2.RetrieveError); errors.As(err, &refused) {
-		// Its text has the whole answer in it, and with that perhaps tokens.
-		return nil, "", endpointFault(doing, "token endpoint", refused.Response.StatusCode,
-			refused.ErrorCode, refused.ErrorDescription, code, verifier, p.secret, credentials.Get("client_assertion"))
-	}
+	token, err := p.tokens(ctx, doing, func(ctx context.Context) (*oauth2.Token, error) {
+		return p.client(meta, method, redirectURI).Exchange(ctx, code, options...)
+	}, code, verifier, credentials.Get("client_assertion"))
 	if err != nil {
-		kind := FaultToken
-		if deadline, _ := ctx.Deadline(); !time.Now().Before(deadline) {
-			kind = FaultTimeout // oauth2 turns what ends an answer halfway into text
-		}
-		return nil, "", asFault(kind, doing, err)
+		return nil, "", err
 	}
-	if token.TokenType != "" && !strings.EqualFold(token.TokenType, "Bearer") {
-		return nil, "", faultf(FaultToken, "%s: the token type is %q, want Bearer", doing, words(token.TokenType, 64, nil))
+	if err := checkTokenType(doing, token); err != nil {
+		return nil, "", err
 	}
 	rawIDToken, ok := token.Extra("id_token").(string)
 	if !ok || rawIDToken == "" {
 		return nil, "", faultf(FaultToken, "%s: the answer has no ID token; is the scope openid granted?", doing)
 	}
 	return token, rawIDToken, nil
+}
+
+// tokens asks the token endpoint. secrets are what was sent there, beside the
+// client's own.
+func (p *Provider) tokens(ctx context.Context, doing string, ask func(context.Context) (*oauth2.Token, error), secrets ...string) (*oauth2.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.http.Timeout)
+	defer cancel()
+	token, err := ask(oidc.ClientContext(ctx, p.http))
+	if refused := new(oauth2.RetrieveError); errors.As(err, &refused) {
+		// Its text has the whole answer in it, and with that perhaps tokens.
+		return nil, endpointFault(doing, "token endpoint", refused.Response.StatusCode,
+			refused.ErrorCode, refused.ErrorDescription, append(secrets, p.secret)...)
+	}
+	if err != nil {
+		kind := FaultToken
+		if deadline, _ := ctx.Deadline(); !time.Now().Before(deadline) {
+			kind = FaultTimeout // oauth2 turns what ends an answer halfway into text
+		}
+		return nil, asFault(kind, doing, err)
+	}
+	return token, nil
+}
+
+// checkTokenType refuses a token that is bound to a key that nobody here has.
+func checkTokenType(doing string, token *oauth2.Token) error {
+	if token.TokenType != "" && !strings.EqualFold(token.TokenType, "Bearer") {
+		return faultf(FaultToken, "%s: the token type is %q, want Bearer", doing, words(token.TokenType, 64, nil))
+	}
+	return nil
 }
 
 // endpointFault returns the fault for a refusal by an endpoint that the gateway
@@ -85,7 +105,7 @@ func endpointFault(doing, endpoint string, status int, code, description string,
 	case status == http.StatusUnauthorized:
 		return faultf(FaultClient, "%s: the %s answers with status 401: check client_id and client_secret", doing, endpoint)
 	case status >= 300 && status < 400:
-		return faultf(FaultOther, "%s: the %s redirects (%d), which is not followed: the code and the secret would go along", doing, endpoint, status)
+		return faultf(FaultOther, "%s: the %s redirects (%d), which is not followed: what is secret would go along", doing, endpoint, status)
 	case status >= 500, status == http.StatusTooManyRequests:
 		return faultf(FaultUnavailable, "%s: the %s answers with status %d", doing, endpoint, status)
 	default:
@@ -111,8 +131,9 @@ type idTokenClaims struct {
 
 // verifyIDToken returns the claims of an ID token that is to be believed
 // (OpenID Connect Core 3.1.3.7). go-oidc checks signature and
-// audience; the rest is checked here.
-func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, accessToken, nonce string) (*idTokenClaims, error) {
+// audience; the rest is checked here. belongs says whether it is an answer to
+// what was asked.
+func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, accessToken string, belongs func(*idTokenClaims) error) (*idTokenClaims, error) {
 	algs := meta.idTokenAlgs()
 	// Issuer and times are checked below, to tell those mistakes from others.
 	config := &oidc.Config{ClientID: p.config.ClientID, SkipIssuerCheck: true, SkipExpiryCheck: true}
@@ -135,7 +156,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, acces
 	if err := decodeClaims(payload, claims, &claims.profile); err != nil {
 		return nil, faultf(FaultToken, "ID token: %w", err)
 	}
-	if err := claims.check(p.config.Issuer, p.config.ClientID, nonce, p.clock()); err != nil {
+	if err := claims.check(p.config.Issuer, p.config.ClientID, belongs, p.clock()); err != nil {
 		return nil, asFault(FaultToken, "ID token", err)
 	}
 	if claims.AtHash != nil {
@@ -149,13 +170,23 @@ func (p *Provider) verifyIDToken(ctx context.Context, meta *metadata, raw, acces
 	return claims, nil
 }
 
+// withNonce wants an ID token of the sign-in with that nonce.
+func withNonce(nonce string) func(*idTokenClaims) error {
+	return func(c *idTokenClaims) error {
+		if nonce == "" || subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(nonce)) != 1 {
+			return errors.New("nonce is not the one that was sent: it was made for another sign-in")
+		}
+		return nil
+	}
+}
+
 // check holds the claims against what is expected.
-func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) error {
+func (c *idTokenClaims) check(issuer, clientID string, belongs func(*idTokenClaims) error, now time.Time) error {
 	if c.Issuer != issuer {
 		return faultf(FaultIssuer, "ID token: iss is %q, want %q", words(c.Issuer, 200, nil), issuer)
 	}
-	if nonce == "" || subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(nonce)) != 1 {
-		return errors.New("nonce is not the one that was sent: it was made for another sign-in")
+	if err := belongs(c); err != nil {
+		return err
 	}
 	if err := checkSubject(c.Subject); err != nil {
 		return err
@@ -210,23 +241,20 @@ func (c *idTokenClaims) check(issuer, clientID, nonce string, now time.Time) err
 	return nil
 }
 
-// assertion returns what the claims say of the person, and known of the
-// attributes.
-func (c *idTokenClaims) assertion(issuer, raw string, known identity.Claims) *Assertion {
-	a := &Assertion{
-		Issuer:        issuer,
-		Subject:       c.Subject,
-		SID:           c.SID,
-		Email:         known.Email,
-		EmailVerified: known.EmailVerified,
-		Attributes:    identity.Attributes{Email: known.Email, Name: known.Name, Role: known.Role},
-		Changes:       known.Changes,
-		RawIDToken:    raw,
-	}
+// assertion returns what the claims say of the person, attributes apart.
+func (c *idTokenClaims) assertion(issuer, raw string) *Assertion {
+	a := &Assertion{Issuer: issuer, Subject: c.Subject, SID: c.SID, RawIDToken: raw}
 	if c.AuthTime != "" {
 		a.AuthTime, _ = instant("auth_time", c.AuthTime)
 	}
 	return a
+}
+
+// take puts the attributes into the assertion.
+func (a *Assertion) take(known identity.Claims) {
+	a.Email, a.EmailVerified = known.Email, known.EmailVerified
+	a.Attributes = identity.Attributes{Email: known.Email, Name: known.Name, Role: known.Role}
+	a.Changes = known.Changes
 }
 
 // checkSubject refuses what cannot be the name of a person at a provider.

@@ -62,8 +62,12 @@ func (p *Provider) userinfo(ctx context.Context, meta *metadata, accessToken, su
 			return nil, faultf(FaultToken, "userinfo: it is signed, but aud is not this client")
 		}
 	}
-	if info.Subject != subject {
-		return nil, faultf(FaultToken, "userinfo: sub is not that of the ID token: it is about somebody else")
+	switch info.Subject {
+	case subject:
+	case "":
+		return nil, faultf(FaultToken, "userinfo: there is no sub: it is about nobody")
+	default:
+		return nil, faultf(FaultSubject, "userinfo: sub is not that of the ID token: it is about somebody else")
 	}
 	return &info.profile, nil
 }

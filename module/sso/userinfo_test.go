@@ -36,11 +36,11 @@ func TestUserinfo(t *testing.T) {
 		{name: "about somebody else", behave: func(b *providertest.Behaviour) {
 			inUserinfo(b)
 			b.Userinfo = func(c map[string]any) { c["sub"] = "the-boss" }
-		}, kind: sso.FaultToken, reason: "somebody else"},
+		}, kind: sso.FaultSubject, reason: "somebody else"},
 		{name: "about nobody", behave: func(b *providertest.Behaviour) {
 			inUserinfo(b)
 			b.Userinfo = func(c map[string]any) { delete(c, "sub") }
-		}, kind: sso.FaultToken, reason: "somebody else"},
+		}, kind: sso.FaultToken, reason: "about nobody"},
 		{name: "sub twice", behave: func(b *providertest.Behaviour) {
 			inUserinfo(b)
 			b.Handlers[providertest.PathUserinfo] = func(w http.ResponseWriter, _ *http.Request) {

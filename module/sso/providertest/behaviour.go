@@ -57,11 +57,21 @@ type Behaviour struct {
 	// PushResponse edits the answer to a pushed request.
 	PushResponse func(answer map[string]any)
 
+	// Refresh: the provider gives refresh tokens. Rotate: a new one with each
+	// answer, where the one before is over.
+	Refresh, Rotate bool
+	// RefreshError is the code with which refresh tokens are refused.
+	RefreshError string
+	// RefreshClaims edits the claims of an ID token that comes with a
+	// refreshed answer, after Claims. RefreshResponse edits that answer.
+	RefreshClaims   func(claims map[string]any)
+	RefreshResponse func(answer map[string]any)
+
 	// Handlers replace whole endpoints, by path.
 	Handlers map[string]http.HandlerFunc
 
-	// Secret is told each code, access token and ID token that the provider
-	// makes, and each PKCE verifier that it receives.
+	// Secret is told each code and token that the provider makes, and each PKCE
+	// verifier that it receives.
 	Secret func(what, value string)
 }
 

@@ -60,6 +60,8 @@ type grant struct {
 	redirectURI, nonce, challenge string
 	spent                         bool
 	accessToken                   string
+	refreshToken                  string
+	refreshed                     int // refresh tokens so far
 }
 
 // New starts a provider that ends with the test.
@@ -211,6 +213,10 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := r.PostForm
+	if form.Get("grant_type") == "refresh_token" {
+		p.serveRefresh(w, r, b)
+		return
+	}
 	b.secret("a PKCE verifier", form.Get("code_verifier"))
 	p.mu.Lock()
 	grant := p.grants[form.Get("code")]
@@ -239,14 +245,11 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		"expires_in":   300,
 		"id_token":     b.idToken(p.URL, grant),
 	}
+	p.giveRefresh(b, grant, answer)
 	if b.TokenResponse != nil {
 		b.TokenResponse(answer)
 	}
-	for _, name := range []string{"access_token", "id_token"} {
-		if text, ok := answer[name].(string); ok {
-			b.secret("the "+name, text)
-		}
-	}
+	p.tell(b, answer)
 	b.send(w, PathToken, "no-store", answer)
 }
 

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"path"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -89,8 +88,8 @@ func isPlainPath(where string) bool {
 // that make no sense as a place to go after signing in: signing out at once, or
 // round in a circle. The person's own page and the console are places to go.
 func isGatewayStep(where string) bool {
-	rest, ok := strings.CutPrefix(fold(path.Clean(decodeUnreserved(where))), gatewayRoot)
-	if !ok || rest != "" && rest[0] != '/' {
+	rest, ok := belowGateway(where)
+	if !ok {
 		return false
 	}
 	page, _, _ := strings.Cut(strings.TrimPrefix(rest, "/"), "/")

@@ -24,10 +24,13 @@ type RelyingParty struct {
 
 	// What only a [Provider] can do: Auth is how the client says who it is,
 	// if not as OpenID Connect has it by default; Key its public key, as a
-	// JWK; PushOnly: it has to push its authorization requests.
+	// JWK; PushOnly: it has to push its authorization requests; Trusted: nobody
+	// is asked whether it may know who they are, so that whoever has signed in
+	// for another client is there without a word.
 	Auth     string
 	Key      []byte
 	PushOnly bool
+	Trusted  bool
 }
 
 // LemonLDAP is Debian's LemonLDAP::NG portal as an OpenID Provider, with its

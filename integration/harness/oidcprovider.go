@@ -47,7 +47,7 @@ func NewProvider(t testing.TB, parties ...RelyingParty) *Provider {
 	for _, party := range parties {
 		clients = append(clients, map[string]any{
 			"id": party.ID, "secret": party.Secret, "redirectURI": party.RedirectURI, "pkce": party.PKCE,
-			"auth": party.Auth, "key": json.RawMessage(party.Key), "pushOnly": party.PushOnly,
+			"auth": party.Auth, "key": json.RawMessage(party.Key), "pushOnly": party.PushOnly, "trusted": party.Trusted,
 		})
 	}
 	config, err := json.Marshal(map[string]any{"port": port, "clients": clients, "accounts": Accounts})

@@ -2,8 +2,9 @@
 // in the first argument; it ends when its standard input closes.
 //
 //   port      where it listens on 127.0.0.1
-//   clients   [{id, secret, redirectURI, pkce, auth, key, pushOnly}]; auth is how
-//             the client says who it is, key its public key, as a JWK
+//   clients   [{id, secret, redirectURI, pkce, auth, key, pushOnly, trusted}]; auth
+//             is how the client says who it is, key its public key, as a JWK;
+//             nobody is asked whether a trusted one may know who they are
 //   accounts  {login: claims}; claims without sub get the login as sub
 import http from 'node:http';
 import process from 'node:process';
@@ -13,7 +14,7 @@ const { port, clients, accounts } = JSON.parse(process.argv[2]);
 const issuer = `http://localhost:${port}`;
 
 const provider = new Provider(issuer, {
-  clients: clients.map(({ id, secret, redirectURI, signOutURI, auth, key, pushOnly }) => ({
+  clients: clients.map(({ id, secret, redirectURI, signOutURI, auth, key, pushOnly, trusted }) => ({
     client_id: id,
     client_secret: secret || undefined,
     token_endpoint_auth_method: auth || (secret ? 'client_secret_basic' : 'none'),
@@ -21,8 +22,8 @@ const provider = new Provider(issuer, {
     require_pushed_authorization_requests: Boolean(pushOnly),
     redirect_uris: [redirectURI],
     post_logout_redirect_uris: signOutURI ? [signOutURI] : [],
-    // Plain http on the loopback interface is for native applications.
-    application_type: 'native',
+    // Of native applications the provider asks at every sign-in.
+    application_type: trusted ? 'web' : 'native',
   })),
   pkce: { required: (ctx, client) => Boolean(clients.find(({ id }) => id === client.clientId)?.pkce) },
   claims: {
@@ -30,6 +31,17 @@ const provider = new Provider(issuer, {
     email: ['email', 'email_verified'],
     profile: ['name', 'locale'],
     attributes: ['app_role', 'labels', 'https://example.com/groups', 'resource_access', 'user_field_team', 'user_field_floor', 'staff_number'],
+  },
+  loadExistingGrant: async (ctx) => {
+    const { client, session, params, result } = ctx.oidc;
+    if (!clients.find(({ id }) => id === client.clientId)?.trusted) {
+      const grantId = result?.consent?.grantId || session.grantIdFor(client.clientId);
+      return grantId && provider.Grant.find(grantId);
+    }
+    const grant = new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
+    grant.addOIDCScope(params.scope);
+    await grant.save();
+    return grant;
   },
   // In the ID token too, as most providers do.
   conformIdTokenClaims: false,

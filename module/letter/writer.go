@@ -156,6 +156,7 @@ func (w *Writer) Text(c Code, phone string) *deliver.Delivery {
 type Notice struct {
 	Kind           pages.LetterKind
 	Method         store.Method // the second factor, where it is about one
+	SSO, There     string       // the provider, where it is about one, and who the person is there
 	Host, Language string       // of the site where it was done
 	Address        string       // from where it was done, "" if nobody knows
 }
@@ -170,7 +171,7 @@ func (w *Writer) Tell(a store.Account, n Notice) {
 		What: "a notice (" + string(n.Kind) + ")", Account: a.ID, Until: now.Add(noticeFor),
 		Send: func(ctx context.Context) error {
 			return w.send(ctx, a, pages.LetterTo{
-				Kind: n.Kind, Method: string(n.Method), Host: n.Host, Language: n.Language, At: now, Address: n.Address,
+				Kind: n.Kind, Method: string(n.Method), SSO: n.SSO, There: n.There, Host: n.Host, Language: n.Language, At: now, Address: n.Address,
 			})
 		},
 	})

@@ -29,9 +29,9 @@ type Account struct {
 	// PasswordSince is when the password was set; zero: there is none.
 	PasswordSince time.Time
 
-	// ChangePassword links to AccountPassword, and ManageFactors to
-	// AccountFactors.
-	ChangePassword, ManageFactors bool
+	// ChangePassword links to AccountPassword, ManageFactors to AccountFactors
+	// and ManageLinks to AccountLinks.
+	ChangePassword, ManageFactors, ManageLinks bool
 
 	// Factors are the second factors that are set up.
 	Factors []AccountFactor
@@ -77,12 +77,6 @@ type AccountBrowser struct {
 	This bool
 }
 
-// AccountLink is an SSO config through which somebody has signed in.
-type AccountLink struct {
-	Label       string
-	Since, Used time.Time
-}
-
 // AccountName changes the name. It posts name and flow to
 // /auth-gateway/account/name.
 type AccountName struct {
@@ -121,14 +115,18 @@ const (
 	NoticeGone            Notice = "gone"             // what was named is not there, or not any more
 	NoticeMeanwhile       Notice = "meanwhile"        // two changes at once: this one was not made
 	NoticeStillRequired   Notice = "still_required"   // the last second factor has to stay
+	NoticeLinked          Notice = "linked"           // a provider is linked
+	NoticeLinkedAlready   Notice = "linked_already"   // it was before
+	NoticeUnlinked        Notice = "unlinked"         // one is not any more
+	NoticeOnlyWayIn       Notice = "only_way_in"      // the only way in has to stay
 )
 
 // notice is a message that blames nothing.
-func (s *shown) notice(n Notice) (*shownMessage, error) {
+func (s *shown) notice(n Notice, params ...any) (*shownMessage, error) {
 	if n == NoNotice {
 		return nil, nil
 	}
-	text, err := s.say("account.notice." + string(n))
+	text, err := s.say("account.notice."+string(n), params...)
 	return &shownMessage{Text: text, HTML: s.Breakable(text), Calm: true}, err
 }
 

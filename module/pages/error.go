@@ -54,6 +54,16 @@ const (
 	EmailTaken      ErrorKind = "email_taken"
 	NotAdmitted     ErrorKind = "not_admitted"
 	Suspended       ErrorKind = "suspended"
+	NotProved       ErrorKind = "not_proved" // the provider did not ask who it is, as it was asked to
+)
+
+// Why a provider was not linked to an account. Detail.SSO names it, Detail.Email
+// is who somebody is there.
+const (
+	LinkEnded       ErrorKind = "link_ended"        // too slow, signed out, or another session by now
+	LinkElsewhere   ErrorKind = "link_elsewhere"    // it is another account's
+	LinkSecond      ErrorKind = "link_second"       // another one there is linked
+	LinkNotAdmitted ErrorKind = "link_not_admitted" // the SSO config does not admit them
 )
 
 // Error says what happened, what to do now, and offers a way on.
@@ -76,7 +86,8 @@ type Detail struct {
 	// Default: general words.
 	SSO string
 
-	// Email is the address of the account. Required with NotAllowed.
+	// Email is the address of the account, or that at the provider. Required
+	// with NotAllowed, LinkElsewhere and LinkNotAdmitted.
 	Email string
 }
 
@@ -89,6 +100,7 @@ const (
 	WaySignIn        WayKind = "sign_in"        // default address /auth-gateway/sign-in
 	WayTryAgain      WayKind = "try_again"      // default address /auth-gateway/sign-in
 	WayBack          WayKind = "back"           // to the app; default address /
+	WayAccount       WayKind = "account"        // default address /auth-gateway/account
 	WaySwitchAccount WayKind = "switch_account" // posts to /auth-gateway/sign-out
 )
 
@@ -148,6 +160,12 @@ var errorKinds = map[ErrorKind]consequences{
 	EmailTaken:      {http.StatusForbidden, WaySignIn},
 	NotAdmitted:     {http.StatusForbidden, WaySignIn},
 	Suspended:       {http.StatusForbidden, WaySignIn},
+	NotProved:       {http.StatusForbidden, WayAccount},
+
+	LinkEnded:       {http.StatusBadRequest, WayAccount},
+	LinkElsewhere:   {http.StatusForbidden, WayAccount},
+	LinkSecond:      {http.StatusForbidden, WayAccount},
+	LinkNotAdmitted: {http.StatusForbidden, WayAccount},
 }
 
 // Status is the status that goes with an error: 403 for NotAllowed, 502 for a

@@ -18,6 +18,10 @@ func accountGallery() []sample {
 			self += "/password"
 		case AccountFactors:
 			self += "/second-factor"
+		case AccountLinks:
+			self += "/links"
+		case AccountLinking:
+			self = ""
 		}
 		all = append(all, sample{"account" + name, View{Host: "app.example.com", Self: self}, page})
 	}
@@ -45,9 +49,12 @@ func accountGallery() []sample {
 	add("-no-factor", plain)
 	sso := Account{
 		Email: "alice@example.test", Role: "admin", SSO: "Okta", SignedInAt: at, Sessions: []AccountBrowser{laptop, script, nobody, tablet},
-		Links: []AccountLink{{Label: "Okta", Since: before(400), Used: at}, {Label: "Partner account", Since: before(90), Used: before(80)}},
+		Links:       []AccountLink{{Label: "Okta", Since: before(400), Used: at}, {Label: "Partner account", Email: "alice@partner.test", Since: before(90)}},
+		ManageLinks: true,
 	}
 	add("-sso", sso)
+	plain.ManageFactors, plain.ManageLinks = false, true
+	add("-no-link", plain)
 	full := account
 	full.Factors, full.RecoveryCodes = []AccountFactor{app, email, sms}, 1
 	full.Devices, full.MoreDevices = []AccountBrowser{laptop, phone, tablet}, 1
@@ -92,6 +99,19 @@ func accountGallery() []sample {
 	for _, notice := range []Notice{NoticeFactorRemoved, NoticeFactorPreferred, NoticeFactorsKept, NoticeStillRequired} {
 		add("-factors-notice-"+string(notice), AccountFactors{Factors: two, RecoveryCodes: 10, Flow: "f", Notice: notice})
 	}
+	okta := AccountLink{ID: "1", Label: "Okta", Email: "alice@example.test", Since: before(400), Used: at, This: true}
+	google := AccountLink{ID: "2", Label: "Google", Email: "alice@private.test", Since: before(1)}
+	providers := []AccountProvider{{SSO: "entra", Label: "Company account"}, {SSO: "gitlab", Label: "gitlab"}}
+	add("-links", AccountLinks{Links: []AccountLink{okta, google}, Add: providers, Flow: "f"})
+	add("-links-none", AccountLinks{Add: providers, Flow: "f"})
+	add("-links-all", AccountLinks{Links: []AccountLink{google}, Flow: "f"})
+	add("-links-linked", AccountLinks{Links: []AccountLink{okta, google}, Flow: "f", Notice: NoticeLinked, Linked: google})
+	okta.Fixed = true
+	add("-links-fixed", AccountLinks{Links: []AccountLink{okta}, Add: providers, Flow: "f"})
+	for _, notice := range []Notice{NoticeLinkedAlready, NoticeUnlinked, NoticeOnlyWayIn} {
+		add("-links-notice-"+string(notice), AccountLinks{Links: []AccountLink{okta}, Flow: "f", Notice: notice})
+	}
+	add("-linking", AccountLinking{Label: "Google", Email: "alice@example.test", Href: "https://accounts.example.test/authorize?x=y"})
 	codes := strings.Fields(strings.Repeat("k7wq-9dxm-2hfa-mq4t ", 10))
 	add("-recovery-codes", RecoveryCodes{Codes: codes, Email: "alice@example.test", Continue: "/auth-gateway/account/second-factor", Account: true})
 	return all
@@ -115,8 +135,14 @@ func longAccountGallery(host View, email, japanese string) []sample {
 	return []sample{
 		{"long-account", host, Account{
 			Name: strings.Repeat("Wolfeschlegel", 6), Email: email, Role: "admin", SSO: japanese, Factors: []AccountFactor{factor},
-			Devices: []AccountBrowser{browser}, Sessions: []AccountBrowser{browser, browser}, Links: []AccountLink{{Label: japanese, Since: at, Used: at}},
+			Devices: []AccountBrowser{browser}, Sessions: []AccountBrowser{browser, browser}, Links: []AccountLink{{Label: japanese, Email: email, Since: at, Used: at}},
 		}},
+		{"long-account-links", host, AccountLinks{
+			Links: []AccountLink{{ID: "1", Label: japanese, Email: email, Since: at, Used: at}, {ID: "2", Label: strings.Repeat("Google", 6), Since: at}},
+			Add:   []AccountProvider{{SSO: "a", Label: japanese}, {SSO: "b", Label: strings.Repeat("Google", 6)}}, Notice: NoticeLinked,
+			Linked: AccountLink{Label: japanese, Email: email},
+		}},
+		{"long-account-linking", host, AccountLinking{Label: japanese, Email: email, Href: "https://accounts.example.test/authorize"}},
 		{"long-account-many", host, many},
 		{"long-account-name", host, AccountName{Name: strings.Repeat("Wolfeschlegel", 6)}},
 		{"long-account-password", host, AccountPassword{Email: email, MinLength: 15}},

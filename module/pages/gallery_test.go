@@ -141,7 +141,7 @@ func gallery() []sample {
 	}
 	for _, way := range []Way{
 		{Kind: WaySignIn, Href: "/auth-gateway/sign-in?return_to=%2Freports"}, {Kind: WayTryAgain, Href: "/auth-gateway/sign-in"},
-		{Kind: WayBack, Href: "/"}, {Kind: WaySwitchAccount, Flow: "f"},
+		{Kind: WayBack, Href: "/"}, {Kind: WayAccount}, {Kind: WaySwitchAccount, Flow: "f"},
 	} {
 		add("way-"+string(way.Kind), "", Error{Kind: FlowExpired, ErrorID: errorID, Way: way})
 	}

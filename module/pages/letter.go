@@ -23,6 +23,8 @@ const (
 	LetterFactorRemoved   LetterKind = "factor_removed"   // one was removed
 	LetterRecoveryCodes   LetterKind = "recovery_codes"   // recovery codes were made anew
 	LetterAddressChanged  LetterKind = "address_changed"  // the account has another e-mail address; also to the one before
+	LetterLinkAdded       LetterKind = "link_added"       // a provider lets in
+	LetterLinkRemoved     LetterKind = "link_removed"     // one does not any more
 )
 
 // LetterTo is what a letter has to know.
@@ -50,6 +52,10 @@ type LetterTo struct {
 	// Method is the second factor that was set up or removed: "app", "email"
 	// or "sms". With LetterFactorRemoved "" is all of them.
 	Method string
+
+	// SSO is what people call the provider that was linked or unlinked, There
+	// who they are there; the latter with LetterLinkAdded only.
+	SSO, There string
 
 	// At and Address say when something was done, and from where ("" if
 	// nobody knows).
@@ -91,7 +97,7 @@ func (p *Pages) Letter(to LetterTo) (Letter, error) {
 	if to.Method != "" && (to.Kind == LetterFactorAdded || to.Kind == LetterFactorRemoved) {
 		lead += "." + to.Method
 	}
-	about := []any{"host", to.Host, "email", to.Email, "time", to.At.UTC().Format(format), "address", to.Address}
+	about := []any{"host", to.Host, "email", to.Email, "time", to.At.UTC().Format(format), "address", to.Address, "sso", to.SSO, "there", to.There}
 
 	shown := shownLetter{
 		Lang: c.tag.String(), Subject: say(kind+".subject", about...), Brand: p.brand.Name,
@@ -111,7 +117,8 @@ func (p *Pages) Letter(to LetterTo) (Letter, error) {
 	case LetterPasscode, LetterFactorCode:
 		shown.Code = to.Code
 		shown.After = append(shown.After, say("once.minutes", "count", roundUp(to.Lifetime, time.Minute)))
-	case LetterPasswordChanged, LetterRecoveryCodes, LetterAddressChanged, LetterFactorAdded, LetterFactorRemoved:
+	case LetterPasswordChanged, LetterRecoveryCodes, LetterAddressChanged, LetterFactorAdded, LetterFactorRemoved,
+		LetterLinkAdded, LetterLinkRemoved:
 		if to.Address != "" {
 			shown.Before = append(shown.Before, say("from", about...))
 		}

@@ -42,6 +42,14 @@ func letters() []LetterTo {
 			all = append(all, notice)
 		}
 	}
+	for _, kind := range []LetterKind{LetterLinkAdded, LetterLinkRemoved} {
+		notice := changed
+		notice.Kind, notice.SSO, notice.There = kind, "Okta", "alice@private.test"
+		if kind == LetterLinkRemoved {
+			notice.There = ""
+		}
+		all = append(all, notice)
+	}
 	return all
 }
 
@@ -63,7 +71,7 @@ func TestLetters(t *testing.T) {
 						if strings.Contains(text, "{") && form == "text" || strings.Contains(text, "ZgotmplZ") {
 							t.Errorf("%s: %s", form, text)
 						}
-						for _, part := range []string{to.Link, to.Email, to.Host, to.Address, to.Code} {
+						for _, part := range []string{to.Link, to.Email, to.Host, to.Address, to.Code, to.SSO, to.There} {
 							if !strings.Contains(text, template.HTMLEscapeString(part)) {
 								t.Errorf("%s: no %q in %s", form, part, text)
 							}

@@ -106,6 +106,8 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 		return s.notice(page.Notice)
 	case AccountFactors:
 		return s.notice(page.Notice)
+	case AccountLinks:
+		return s.notice(page.Notice, "sso", page.Linked.Label, "email", page.Linked.Email)
 	}
 
 	if message.Kind == NoMessage && f.sent.Undelivered {

@@ -62,7 +62,8 @@ type View struct {
 
 // Page is one of SignIn, Passcode, Enroll, RecoveryCodes, SignOut, SignedOut,
 // SetPassword, PasswordSet, ResetAsk, ResetSent, Account, AccountName,
-// AccountPassword, AccountFactors and Error, by value.
+// AccountPassword, AccountFactors, AccountLinks, AccountLinking and Error, by
+// value.
 type Page interface {
 	// name is the page's template and the first part of its texts' keys.
 	name() string
@@ -107,7 +108,7 @@ func New(brand Brand, language string) (*Pages, error) {
 	for _, page := range []Page{
 		SignIn{}, Passcode{}, Enroll{}, RecoveryCodes{}, SignOut{}, SignedOut{},
 		SetPassword{}, PasswordSet{}, ResetAsk{}, ResetSent{}, Error{},
-		Account{}, AccountName{}, AccountPassword{}, AccountFactors{},
+		Account{}, AccountName{}, AccountPassword{}, AccountFactors{}, AccountLinks{}, AccountLinking{},
 	} {
 		t, err := layout.Clone()
 		if err != nil {

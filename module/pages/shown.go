@@ -304,6 +304,8 @@ func (s *shown) Way() Way {
 		switch {
 		case way.Kind == WayBack:
 			way.Href = "/"
+		case way.Kind == WayAccount:
+			way.Href = "/auth-gateway/account"
 		case way.Kind == WayTryAgain && isPath(s.Again):
 			way.Href = s.Again
 		case way.Kind == WayTryAgain && isPath(s.Self):

@@ -48,11 +48,12 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 	case r.Method == http.MethodTrace, r.Method == http.MethodConnect && !isUpgrade(r):
 		return a, &answer.Refusal{Kind: pages.MethodNotAllowed, Cause: fmt.Errorf("the method is %s", r.Method)}
 	}
-	if path.Ambiguous && (a.own || g.rules.several) {
+	ambiguous := path.Ambiguous || g.rules.endsEarly(a.path)
+	if ambiguous && (a.own || g.rules.several) {
 		return a, &answer.Refusal{Kind: pages.AmbiguousPath, Cause: errors.New("the path can be read in more than one way")}
 	}
 	a.door = g.rules.door(a.path)
-	a.public = !a.own && !path.Ambiguous && isUsual(r.Method) && !isUpgrade(r) && g.rules.isPublic(a.path)
+	a.public = !a.own && !ambiguous && isUsual(r.Method) && !isUpgrade(r) && g.rules.isPublic(a.path)
 	return a, nil
 }
 

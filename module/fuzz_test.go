@@ -145,7 +145,7 @@ func FuzzArrival(f *testing.F) {
 		"/", "/public/", "/public/a", "/public", "/assets", "/assets/private/x", "/assets/private/readme", "/assets/PRIVATE/x", "/favicon.ico",
 		"/public/../x", "/public/%2e%2e/x", "/public/..%2fx", "/public/..%5cx", "/public/..;/x", "/public/%252e%252e/x", "/public//x", "//public/x",
 		"/public%2fx", "/public/%00", "/publi%63/x", "/%E6%97%A5%E6%9C%AC/x", "/public/Internal", "/public/internal", "/public/%49nternal",
-		"http://other.test/public/x", "/public/x?/../y", "/public/x#/y", "*", "/auth-gateway/sign-in", "/public/a%20b", "/PUBLIC/x", "/public/.\\x",
+		"http://other.test/public/x", "/public/x?/../y", "/public/x#/y", "/public/..#", "/public/..%3F", "/public/internal%23", "/public/internal%3F", "*", "/auth-gateway/sign-in", "/public/a%20b", "/PUBLIC/x", "/public/.\\x",
 		"/public%2f`", "/public/%2e%2e%2f^", "/public/%61\"",
 	} {
 		f.Add(target, "X-Forwarded-For", "203.0.113.7")
@@ -245,8 +245,9 @@ func isPublicToAll(target string, theirs bool) bool {
 		read(regexp.MustCompile(`;[^/]*`).ReplaceAllString(p, ""), depth+1)
 		before, _, _ := strings.Cut(p, "\x00")
 		read(before, depth+1)
-		before, _, _ = strings.Cut(p, "#")
-		read(before, depth+1)
+		if end := strings.IndexAny(p, "?#"); end >= 0 {
+			read(p[:end], depth+1)
+		}
 	}
 	read(where, 0)
 	for reading := range readings {

@@ -97,6 +97,20 @@ func (r *rules) isPublic(path string) bool {
 	return !owned || public > owner.particular
 }
 
+// endsEarly reports whether the path would be judged otherwise by an app that
+// takes "?" or "#" for its end, although they came encoded.
+func (r *rules) endsEarly(path string) bool {
+	for end := range len(path) {
+		if c := path[end]; c != '?' && c != '#' {
+			continue
+		}
+		if read := path[:end]; r.door(read) != r.door(path) || r.isPublic(read) != r.isPublic(path) {
+			return true
+		}
+	}
+	return false
+}
+
 func (r *rules) isAPI(path string) bool {
 	_, ok := r.apis.Match(path)
 	return ok

@@ -23,8 +23,8 @@ type Path struct {
 // ReadPath reads the path of a request: raw as it was sent, decoded with
 // percent-encoding taken away (url.URL.Path).
 //
-// A path is ambiguous if it has dot segments, also with blanks after the dots,
-// or doubled slashes; if it has a backslash, a semicolon (some servers cut off
+// A path is ambiguous if it has dot segments, also with blanks, "?" or "#" after
+// the dots, or doubled slashes; if it has a backslash, a semicolon (some servers cut off
 // what follows), a control character, a percent-encoding that is still there
 // after decoding, or bytes that are not UTF-8; if encoding hides a slash or a
 // character that nobody has to encode; or if it does not begin with a slash at
@@ -87,7 +87,8 @@ func isUnequivocal(decoded string) bool {
 }
 
 // endsDots reports whether rest begins with a segment that is "." or "..", or
-// that with blanks after it, which Windows drops.
+// that with blanks after it, which Windows drops, or with what an app may take
+// for the beginning of a query or a fragment.
 func endsDots(rest string) bool {
 	dots := 0
 	for dots < len(rest) && rest[dots] == '.' {
@@ -97,7 +98,7 @@ func endsDots(rest string) bool {
 	for end < len(rest) && rest[end] == ' ' {
 		end++
 	}
-	return (dots == 1 || dots == 2) && (end == len(rest) || rest[end] == '/')
+	return (dots == 1 || dots == 2) && (end == len(rest) || strings.IndexByte("/?#", rest[end]) >= 0)
 }
 
 // hides reports whether raw encodes what need not be encoded: a slash, or an

@@ -50,7 +50,8 @@ type SignedIn struct {
 	LeftOut []string
 }
 
-// RefusalReason says why a person whom a provider vouches for is not let in.
+// RefusalReason says why a person whom a provider vouches for is not let in, or
+// why it cannot be linked to their account.
 type RefusalReason string
 
 // The reasons. Pages explain each.
@@ -67,11 +68,17 @@ const (
 	Suspended RefusalReason = "suspended"
 	// NotMember: their role is not among those of Admission.Member.
 	NotMember RefusalReason = "not_member"
+	// LinkedElsewhere: it cannot be linked, for it is another account's.
+	LinkedElsewhere RefusalReason = "linked_elsewhere"
+	// IssuerLinked: it cannot be linked, for the account has a link to somebody
+	// else at that issuer.
+	IssuerLinked RefusalReason = "issuer_linked"
 	// TooManyNew: more accounts are made than may be; later it will work.
 	TooManyNew RefusalReason = "too_many_new"
 )
 
-// Refusal is the error of a person who is known for sure and not let in.
+// Refusal is the error of a person who is known for sure and not let in, or whose
+// provider is not linked.
 type Refusal struct {
 	Reason RefusalReason
 	// Detail is for the log: what exactly, and what an operator can do.
@@ -93,7 +100,9 @@ func refuse(reason RefusalReason, format string, args ...any) *Refusal {
 // has changed can be told.
 //
 // The provider is the source of the attributes that it sends: they win over
-// what an administrator has set meanwhile. What it does not send stays.
+// what an administrator has set meanwhile. What it does not send stays, and so
+// does the address of an account to which its person has added the provider:
+// theirs at that one may be another, and would take turns with it.
 //
 // The account is found by (issuer, subject) and nothing else. An address that
 // the provider has changed to one of another account refuses the sign-in:
@@ -136,7 +145,7 @@ func (p *People) SignInThroughProvider(ctx context.Context, a Assertion, rules A
 		case in.Refused && !known:
 			return notMember(a, account.ID, role)
 		case !in.Refused:
-			link := store.SSOLink{Issuer: a.Issuer, Subject: a.Subject, AccountID: account.ID, SSO: a.SSO, CreatedAt: now, UsedAt: now}
+			link := store.SSOLink{Issuer: a.Issuer, Subject: a.Subject, AccountID: account.ID, SSO: a.SSO, Email: a.Email, CreatedAt: now, UsedAt: now}
 			if err := tx.SaveSSOLink(link); err != nil {
 				return fmt.Errorf("linking account %s: %w", account.ID, err)
 			}

@@ -15,7 +15,13 @@ import (
 func takeOver(tx store.Tx, account store.Account, a Assertion, rules Admission, now time.Time) (role identity.Role, leftOut []string, err error) {
 	had, attributes := account.Attributes, account.Attributes
 	leftOut = a.Changes.Apply(&attributes)
-	attributes.Email = a.Email
+	link, err := linkedTo(tx, account.ID, a.Issuer)
+	if err != nil {
+		return "", nil, err
+	}
+	if link == nil || !link.Added {
+		attributes.Email = a.Email
+	}
 	if a.Attributes.Name != "" {
 		attributes.Name = a.Attributes.Name
 	}

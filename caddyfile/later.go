@@ -93,18 +93,3 @@ func (p *parser) addLater(known words) {
 		return nil
 	})
 }
-
-// laterAddress is a word with the address of an endpoint.
-func laterAddress() word {
-	return laterAfter(1, 1, "<url>", func(at caddyfile.Token, values []caddyfile.Token) error {
-		if value := values[0]; !module.HasPlaceholder(value.Text) && !isURL(value.Text) {
-			return errAt(value, "%s: %q is not an address such as https://idp.example.com/token", at.Text, value.Text)
-		}
-		return nil
-	})
-}
-
-func isURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
-}

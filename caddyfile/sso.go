@@ -27,6 +27,7 @@ import (
 //			token         <url>
 //			userinfo      <url>
 //			jwks          <url>
+//			end_session   <url>
 //		}
 //		claims {
 //			<attribute> <claim>
@@ -35,8 +36,8 @@ import (
 //	}
 //
 // and the words of later.go. issuer, client_id and admit are required; so are
-// endpoints, all of them, with discovery off. part is the name of the object in
-// messages.
+// endpoints, all of them but end_session, with discovery off. part is the name
+// of the object in messages.
 func (p *parser) sso(part string, config *sso.Config) words {
 	secret := oneValue("{env.NAME}", &config.ClientSecret)
 	secret.hint = secretHint
@@ -72,7 +73,7 @@ func (p *parser) endpoints(part string, config *sso.Config) word {
 			"token":         oneValue("<url>", &config.Endpoints.Token),
 			"userinfo":      oneValue("<url>", &config.Endpoints.Userinfo),
 			"jwks":          oneValue("<url>", &config.Endpoints.JWKS),
-			"end_session":   laterAddress(),
+			"end_session":   oneValue("<url>", &config.Endpoints.EndSession),
 		})
 	}}
 }

@@ -149,6 +149,7 @@ func (a *App) resolve() (wrong mistake.List) {
 			one(&endpoints, "token", mistake.Whole, &e.Token)
 			one(&endpoints, "userinfo", mistake.Whole, &e.Userinfo)
 			one(&endpoints, "jwks", mistake.Whole, &e.JWKS)
+			one(&endpoints, "end_session", mistake.Whole, &e.EndSession)
 			inner.Within("endpoints", endpoints)
 		}
 		wrong.Within("sso "+name, inner)

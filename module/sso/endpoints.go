@@ -32,6 +32,11 @@ type Endpoints struct {
 
 	// JWKS is where the keys are that sign ID tokens. Required.
 	JWKS string `json:"jwks,omitempty"`
+
+	// EndSession is where people are sent to who sign out, so that their
+	// session at the provider ends too (OpenID Connect RP-Initiated Logout
+	// 1.0). Default: that session is left alone.
+	EndSession string `json:"end_session,omitempty"`
 }
 
 // Validate reports what is wrong with e.
@@ -40,6 +45,9 @@ func (e Endpoints) Validate() (wrong mistake.List) {
 		{"authorization", e.Authorization}, {"token", e.Token}, {"userinfo", e.Userinfo}, {"jwks", e.JWKS},
 	} {
 		wrong.Add(endpoint.word, validateManual(endpoint.address))
+	}
+	if e.EndSession != "" {
+		wrong.Add("end_session", validateManual(e.EndSession))
 	}
 	return wrong
 }
@@ -54,6 +62,7 @@ func (e Endpoints) metadata(issuer string) *metadata {
 		TokenEndpoint:         e.Token,
 		UserinfoEndpoint:      e.Userinfo,
 		JWKSURI:               e.JWKS,
+		EndSessionEndpoint:    e.EndSession,
 	}
 	for _, alg := range asymmetric {
 		m.IDTokenAlgs = append(m.IDTokenAlgs, string(alg))

@@ -32,14 +32,17 @@ func (p *Provider) EndSession(ctx context.Context, idTokenHint, postLogoutRedire
 	if err != nil || endpoint == nil {
 		return "", false, err
 	}
-	query := endpoint.Query()
+	query := url.Values{}
 	if idTokenHint != "" {
 		query.Set("id_token_hint", idTokenHint)
 	}
 	query.Set("client_id", p.config.ClientID)
 	query.Set("post_logout_redirect_uri", postLogoutRedirectURI)
 	query.Set("state", state)
-	endpoint.RawQuery = query.Encode()
+	if endpoint.RawQuery != "" {
+		endpoint.RawQuery += "&"
+	}
+	endpoint.RawQuery += query.Encode()
 	return endpoint.String(), true, nil
 }
 

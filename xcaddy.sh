@@ -4,7 +4,7 @@
 #   ./xcaddy.sh             builds ./caddy; needs only Go
 #   ./xcaddy.sh run         builds and starts the demo; needs only Go
 #   ./xcaddy.sh test        everything; installs what it needs on Debian as root
-#     --fuzz 10m            with so much time for each fuzz target, not 30 s
+#     --fuzz 10m            with so much time for each fuzz target, not 10 s
 #   ./xcaddy.sh test unit   what needs only Go
 #   ./xcaddy.sh bench       prints the performance table
 set -euo pipefail
@@ -215,7 +215,7 @@ fuzz() {
 		cat "$log"
 		exit 255' <"$scratch/targets" || fail 'a fuzz target failed'
 }
-fuzztime=${AUTH_GATEWAY_FUZZTIME:-30s}
+fuzztime=${AUTH_GATEWAY_FUZZTIME:-10s}
 
 # The integration tests come last: their closing lines close the run.
 all() {

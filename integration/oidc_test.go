@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -359,47 +358,6 @@ func TestOIDCTabs(t *testing.T) {
 	}
 	if got := through(b, one, "bob").App(); got.URI != "/one?a=1" {
 		t.Errorf("the first tab landed at %q", got.URI)
-	}
-}
-
-// The second provider: LemonLDAP::NG, whose issuer ends in a slash and who
-// marks no address as verified.
-func TestLemonLDAP(t *testing.T) {
-	t.Parallel()
-	// It does not decode what RFC 6749, section 2.3.1 has clients encode, so
-	// its secret has nothing to encode.
-	const secret = "lemon-secret-of-these-tests"
-	configs := slices.Clone(modes)
-	for i := range configs {
-		if configs[i].party.Secret != "" {
-			configs[i].party.Secret = secret
-		}
-	}
-	g := prepare(t, "", "", func(o *harness.Options) { o.Env = map[string]string{"CLIENT_SECRET": secret} })
-	l := harness.StartLemonLDAP(t, g.parties(configs...)...)
-	g.Configure(option(words(l.Issuer, "admit any\nbutton Go", "", configs...)), site(""))
-	g.Run()
-	g.Secret("the client secret", secret)
-
-	signIn := func(b *harness.Client, config sso) *harness.Page {
-		page := b.Open("/auth-gateway/sso/" + config.name + "/start?return_to=/private%3Fx%3D1")
-		return b.SubmitAndFollow(page.Form("password").Set("user", "dwho").Set("password", "dwho"))
-	}
-	b := g.Browser()
-	page := signIn(b, configs[0])
-	says(t, page, "not verified")
-	g.wantOut(t, b)
-
-	g.configure(words(l.Issuer, "admit any\nbutton Go\ntrust_email", "", configs...), "")
-	for _, config := range configs {
-		t.Run(config.name, func(t *testing.T) {
-			g.For(t)
-			b := g.Browser()
-			got := signIn(b, config).App()
-			if got.URI != "/private?x=1" || got.Header.Get("Remote-User") != "dwho@badwolf.org" || got.Header.Get("Remote-Name") != "Doctor Who" {
-				t.Errorf("at %q as %v", got.URI, got.Header)
-			}
-		})
 	}
 }
 

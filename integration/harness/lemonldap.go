@@ -35,7 +35,9 @@ type RelyingParty struct {
 
 // LemonLDAP is Debian's LemonLDAP::NG portal as an OpenID Provider, with its
 // demonstration accounts: dwho, rtyler and msmith, whose passwords are their
-// names. It marks no e-mail address as verified.
+// names. It marks no e-mail address as verified. For the scopes attributes and
+// address it tells what an organization's directory would: app_role, groups,
+// organization and resource_access; address.locality.
 type LemonLDAP struct {
 	Issuer string
 }
@@ -95,7 +97,7 @@ func StartLemonLDAP(t testing.TB, parties ...RelyingParty) *LemonLDAP {
 func (l *LemonLDAP) configuration(t testing.TB, dir string, parties []RelyingParty) map[string]any {
 	t.Helper()
 	private, public := rsaPEM(t)
-	options, exported := map[string]any{}, map[string]any{}
+	options, exported, macros, scopes := map[string]any{}, map[string]any{}, map[string]any{}, map[string]any{}
 	for _, party := range parties {
 		options[party.ID] = map[string]any{
 			"oidcRPMetaDataOptionsClientID":       party.ID,
@@ -106,7 +108,18 @@ func (l *LemonLDAP) configuration(t testing.TB, dir string, parties []RelyingPar
 			"oidcRPMetaDataOptionsIDTokenSignAlg": "RS256",
 			"oidcRPMetaDataOptionsBypassConsent":  1,
 		}
-		exported[party.ID] = map[string]any{"email": "mail", "name": "cn"}
+		exported[party.ID] = map[string]any{
+			"email": "mail", "name": "cn", "groups": "groups;string;always", "app_role": "app_role",
+			"organization": "organization", "resource_access": "resource_access", "locality": "locality",
+		}
+		// What its directory does not have is made of what it has, in Perl.
+		macros[party.ID] = map[string]any{
+			"app_role":        `$uid eq "dwho" ? "admin" : $uid eq "rtyler" ? "agent" : "companion"`,
+			"organization":    `$uid eq "dwho" ? "Gallifrey, Torchwood" : ""`,
+			"resource_access": `{ tardis => { roles => [ "pilot", $uid eq "dwho" ? "owner" : "guest" ] } }`,
+			"locality":        `$uid eq "dwho" ? "Gallifrey" : "London"`,
+		}
+		scopes[party.ID] = map[string]any{"attributes": "app_role groups organization resource_access"}
 	}
 	sessions := func(folder string) map[string]any {
 		return map[string]any{
@@ -139,8 +152,8 @@ func (l *LemonLDAP) configuration(t testing.TB, dir string, parties []RelyingPar
 		"oidcRPMetaDataOptions":            options,
 		"oidcRPMetaDataExportedVars":       exported,
 		"oidcServiceMetaDataIssuer":        l.Issuer,
-		"oidcRPMetaDataMacros":             map[string]any{},
-		"oidcRPMetaDataOptionsExtraClaims": map[string]any{},
+		"oidcRPMetaDataMacros":             macros,
+		"oidcRPMetaDataOptionsExtraClaims": scopes,
 	}
 }
 

@@ -101,12 +101,14 @@ func testPrintedCodes(t *testing.T, ctx context.Context, site string) {
 			t.Errorf("on paper there is %q:\n%s", idle, text)
 		}
 	}
-	printed, err := chromedp.Run(ctx, picture(1280, 800))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(outputFolder(t), "printed-recovery-codes.png"), printed, 0o644); err != nil {
-		t.Fatal(err)
+	if folder := outputFolder(t); folder != "" {
+		printed, err := chromedp.Run(ctx, picture(1280, 800))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "printed-recovery-codes.png"), printed, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := chromedp.Do(ctx, media("")); err != nil {
 		t.Fatal(err)

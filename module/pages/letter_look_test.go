@@ -42,7 +42,6 @@ func TestLettersLook(t *testing.T) {
 	}))
 	defer server.Close()
 	ctx := browser(t)
-	folder := outputFolder(t)
 	for n, to := range all {
 		for _, language := range []string{"en", "ja"} {
 			name := fmt.Sprintf("letter-%02d-%s.%s", n, to.Kind, language)
@@ -56,12 +55,14 @@ func TestLettersLook(t *testing.T) {
 			if wide > 320 {
 				t.Errorf("%s is %d wide in 320", name, wide)
 			}
-			taken, err := chromedp.Run(ctx, picture(320, 480))
-			if err != nil {
-				t.Fatal(name, err)
-			}
-			if err := os.WriteFile(filepath.Join(folder, name+".png"), taken, 0o644); err != nil {
-				t.Fatal(err)
+			if folder := outputFolder(t); folder != "" {
+				taken, err := chromedp.Run(ctx, picture(320, 480))
+				if err != nil {
+					t.Fatal(name, err)
+				}
+				if err := os.WriteFile(filepath.Join(folder, name+".png"), taken, 0o644); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}

@@ -49,6 +49,8 @@ type Keeper struct {
 	// request costs neither cryptography nor a question to the store. It is
 	// a shortcut only: what ends a session ends it by id, for every text.
 	byCookie *otter.Cache[string, *Live]
+
+	used func(store.Session) // or nil
 }
 
 // NewKeeper returns the keeper of a configuration's sessions. lifetimes has
@@ -71,6 +73,11 @@ func NewKeeper(registry *Registry, ring *secret.Ring, lifetimes map[string]Lifet
 		byCookie:  cache,
 	}, nil
 }
+
+// Watch has used called, before any request comes, with each session in use: once
+// it has not been for half a minute, or less if it idles out sooner, and as often
+// while it is. It must not block.
+func (k *Keeper) Watch(used func(store.Session)) { k.used = used }
 
 // Find returns the session that the request's cookie names, or nil if there is
 // none that still lives. An error means that the store could not be asked, so
@@ -108,6 +115,7 @@ type Beginning struct {
 	Audience     string
 	SSO          string // "" for a password
 	SignedInAt   time.Time
+	ProvedAt     time.Time // see store.Session
 	SecondFactor GivenFactor
 	Address      string
 	Browser      string
@@ -164,6 +172,7 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		SSO:            b.SSO,
 		Audience:       b.Audience,
 		SignedInAt:     b.SignedInAt,
+		ProvedAt:       b.ProvedAt,
 		SecondFactor:   b.SecondFactor.How,
 		SecondFactorAt: b.SecondFactor.At,
 		Trusted:        b.SecondFactor.Trusted,
@@ -270,6 +279,28 @@ func (k *Keeper) read(ctx context.Context, id []byte, now time.Time) (*Live, err
 	return live, nil
 }
 
+// Look reads a session, with whose it is, inside a transaction. It is nil if there
+// is none, or it is over.
+func (k *Keeper) Look(tx store.Tx, id []byte) (*Live, error) {
+	live := new(Live)
+	var err error
+	if live.Session, err = tx.Session(id); err == nil {
+		err = live.readAccount(tx, live.Session.AccountID)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a session: %w", err)
+	}
+	k.limit(live)
+	live.seen.Store(k.registry.lastSeen(live.Session.Family, live.Session.SeenAt).UnixNano())
+	if live.Account.Suspended || live.Account.Epoch != live.Session.Epoch || live.over(k.clock()) {
+		return nil, nil
+	}
+	return live, nil
+}
+
 // Visitor returns what stands for an account in one request without a session:
 // somebody who sends credentials along each time. It is nil if the account has
 // gone, is suspended, or has another epoch by now. It is good as long as it is
@@ -319,5 +350,8 @@ func (k *Keeper) saw(live *Live, now time.Time) {
 	before := live.written.Load()
 	if at-before >= int64(min(writeSeenEvery, live.idle/4)) && live.written.CompareAndSwap(before, at) {
 		k.registry.saw(live.Session.Family, now)
+		if k.used != nil {
+			k.used(live.Session)
+		}
 	}
 }

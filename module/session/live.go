@@ -69,7 +69,15 @@ func (l *Live) Made() policy.Made {
 // takes: whoever finds an open browser would make it their own otherwise.
 const FreshSignIn = 5 * time.Minute
 
-// Fresh reports whether the person signed in a moment ago, with a password and,
+// FreshAnyWay reports whether the person showed a moment ago that it is them: as
+// Fresh says, or to the provider through which they signed in. That they came
+// from there a moment ago is not enough, for who is signed in there is sent on
+// without being asked.
+func (l *Live) FreshAnyWay(now time.Time) bool {
+	return l.Fresh(now) || l.Session.SSO != "" && now.Sub(l.Session.ProvedAt) <= FreshSignIn
+}
+
+// Fresh reports whether the person signed in a moment ago with a password and,
 // if they have a second factor, with a passcode.
 func (l *Live) Fresh(now time.Time) bool {
 	s := l.Session

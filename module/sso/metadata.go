@@ -34,6 +34,10 @@ type metadata struct {
 	IDTokenAlgs      []string `json:"id_token_signing_alg_values_supported"`
 	UserinfoAlgs     []string `json:"userinfo_signing_alg_values_supported"`
 
+	// OpenID Connect Prompt Create 1.0 section 4.1.1.
+	Prompts []string `json:"prompt_values_supported"`
+	Claims  []string `json:"claims_supported"`
+
 	// What a check looks at, and nothing else.
 	Scopes           []string `json:"scopes_supported"`
 	ChallengeMethods []string `json:"code_challenge_methods_supported"`

@@ -183,6 +183,10 @@ func NewProvider(name string, config Config, clientSecret string, opts Options) 
 // Finish needs when the person is back. The state is the caller's, unguessable
 // and used once. Every error is a *Fault.
 func (p *Provider) Start(ctx context.Context, redirectURI, state string) (string, Pending, error) {
+	return p.start(ctx, redirectURI, state, false)
+}
+
+func (p *Provider) start(ctx context.Context, redirectURI, state string, again bool) (string, Pending, error) {
 	if state == "" {
 		return "", Pending{}, p.fault(faultf(FaultOther, "starting without a state"))
 	}
@@ -195,6 +199,9 @@ func (p *Provider) Start(ctx context.Context, redirectURI, state string) (string
 	if p.config.Mode == ModePKCE {
 		pending.Verifier = oauth2.GenerateVerifier()
 		options = append(options, oauth2.S256ChallengeOption(pending.Verifier))
+	}
+	if again {
+		options = append(options, meta.reauthenticate()...)
 	}
 	method, err := p.authMethod(meta)
 	if err != nil {

@@ -68,6 +68,25 @@ func TestMixUp(t *testing.T) {
 				q.Set("iss", s.providers[honest].Issuer())
 			})
 		}, expired("the response is another issuer's"), false},
+		{"the honest one's code at the evil one's callback, nobody says whose it is", func(t *testing.T, s *stage, b *harness.Client) (*harness.Client, string) {
+			// What the evil one gets is of no use to it: it has not the
+			// verifier that belongs to the code.
+			code := s.away(b, honest).Query().Get("code")
+			return b, with(s.away(b, evil), func(q url.Values) { q.Set("code", code) })
+		}, expired("invalid_grant"), true},
+		{"the answer at the callback of another config, in its name", func(t *testing.T, s *stage, b *harness.Client) (*harness.Client, string) {
+			back := with(s.away(b, honest), func(q url.Values) { q.Set("iss", s.providers[evil].Issuer()) })
+			return b, strings.Replace(back, "/sso/"+slug(honest)+"/", "/sso/"+slug(evil)+"/", 1)
+		}, expired("the sign-in began with sso x-honest and came back to the callback of sso x-evil"), false},
+		{"the evil one says that the honest one's page is its own", func(t *testing.T, s *stage, b *harness.Client) (*harness.Client, string) {
+			// RFC 9700 section 4.4.1: code and verifier would both go to the
+			// evil one. An honest provider says who it is (RFC 9207), and
+			// does not know that callback in the first place.
+			asked := b.Get(start(evil)).Want(http.StatusFound).Location()
+			there := s.providers[honest].Issuer() + providertest.PathAuthorization + "?" + asked.RawQuery
+			back := b.Get(there).Want(http.StatusFound).Location()
+			return b, with(back, func(q url.Values) { q.Set("iss", s.providers[honest].Issuer()) })
+		}, expired("the response is another issuer's"), false},
 		{"the state of the evil one at the honest one's callback", func(t *testing.T, s *stage, b *harness.Client) (*harness.Client, string) {
 			state := s.away(b, evil).Query().Get("state")
 			return b, with(s.away(b, honest), func(q url.Values) { q.Set("state", state) })

@@ -148,6 +148,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		failuresBeyond, strangerEventsBeyond, deleteFactor, preferFactor, useFactor, spendCode, missCode, useDevice,
 		selectDevices, dropOldTickets, selectTicket, spendTicket, pruneTickets, deleteDevice, forgetDevices, pruneDevices, saveProviderSession, selectProviderSession,
 		selectProviderSessionsOf, selectProviderSessionsBySID, selectProviderSessionsDue, claimProviderSession,
+		noteProviderLogout, selectProviderLogout, pruneLogouts,
 	} {
 		args := make([]any, 19)
 		for i := range args {

@@ -15,6 +15,10 @@ const (
 	// lifetime: when it was last seen is written late.
 	lateSeen = 10 * time.Minute
 
+	// keptLogouts is how long it is remembered that a provider has ended
+	// something: longer than any sign-in takes.
+	keptLogouts = time.Hour
+
 	// maxFailures and maxStrangerEvents bound, as a last resort, the tables
 	// that people who never signed in can make grow; the oldest rows go.
 	// Whoever writes them bounds them already, by fixed buckets and by
@@ -40,6 +44,8 @@ const (
 		(SELECT id FROM tickets WHERE expires_at <= $1 LIMIT $2)`
 	pruneStates = `DELETE FROM used_states WHERE id IN
 		(SELECT id FROM used_states WHERE expires_at <= $1 LIMIT $2)`
+	pruneLogouts = `DELETE FROM provider_logouts WHERE id IN
+		(SELECT id FROM provider_logouts WHERE at <= $1 LIMIT $2)`
 	pruneFailures = `DELETE FROM failures WHERE id IN
 		(SELECT id FROM failures WHERE last_at <= $1 AND id NOT LIKE '` + KeptKey + `%' LIMIT $2)`
 	pruneAudit = `DELETE FROM audit WHERE id IN
@@ -67,6 +73,7 @@ func (d *database) prune(ctx context.Context, now, before time.Time, failures, s
 		{pruneLinks, stamp(now)},
 		{pruneDevices, stamp(now)},
 		{pruneStates, stamp(now)},
+		{pruneLogouts, stamp(now.Add(-keptLogouts))},
 		{pruneFailures, stamp(now.Add(-idleFailures))},
 		{pruneAudit, auditBefore(before)},
 	} {

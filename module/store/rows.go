@@ -312,6 +312,13 @@ type ProviderSessionRows interface {
 	// true for the one caller that moves it from was to now, which must
 	// differ by a microsecond at least.
 	ClaimProviderSession(session []byte, was, now time.Time) (bool, error)
+
+	// NoteProviderLogout remembers when a provider last said of something,
+	// which package upstream names by a hash, that it has ended. An hour
+	// later that is forgotten: no sign-in takes so long.
+	NoteProviderLogout(id []byte, now time.Time) error
+	// ProviderLogout returns when that was, the zero time if it was not.
+	ProviderLogout(id []byte) (time.Time, error)
 }
 
 // Ticket has a session of one site, the portal, make one of the same family on

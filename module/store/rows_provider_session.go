@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 const (
 	providerSessionColumns = `session, sso, issuer, subject, sid, checked_at, secret`
@@ -18,6 +21,9 @@ const (
 		WHERE issuer = $1 AND sid = $2 ORDER BY session LIMIT $3`
 	selectProviderSessionsDue = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
 		WHERE sso = $1 AND checked_at < $2 ORDER BY checked_at LIMIT $3`
+	noteProviderLogout = `INSERT INTO provider_logouts (id, at) VALUES ($1, $2)
+		ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE provider_logouts.at < excluded.at`
+	selectProviderLogout = `SELECT at FROM provider_logouts WHERE id = $1`
 	claimProviderSession = `UPDATE provider_sessions SET checked_at = $1 WHERE session = $2 AND checked_at = $3`
 )
 
@@ -57,6 +63,21 @@ func (t *tx) ProviderSessionsDue(sso string, before time.Time, limit int) ([]Pro
 func (t *tx) ClaimProviderSession(session []byte, was, now time.Time) (bool, error) {
 	n, err := t.exec("claiming a session to ask a provider about", claimProviderSession, stamp(now), session, stamp(was))
 	return n == 1, err
+}
+
+// NoteProviderLogout implements ProviderSessionRows.
+func (t *tx) NoteProviderLogout(id []byte, now time.Time) error {
+	_, err := t.exec("noting what a provider has ended", noteProviderLogout, id, stamp(now))
+	return err
+}
+
+// ProviderLogout implements ProviderSessionRows.
+func (t *tx) ProviderLogout(id []byte) (last time.Time, err error) {
+	err = t.one("looking up what a provider has ended", selectProviderLogout, []any{id}, at(&last))
+	if errors.Is(err, ErrNotFound) {
+		return time.Time{}, nil
+	}
+	return last, err
 }
 
 func scanProviderSession(row scanner) (p ProviderSession, err error) {

@@ -45,7 +45,7 @@ type Store interface {
 	Ping(ctx context.Context) error
 
 	// Prune deletes what has expired: flows, sessions, tickets, one-time links, used
-	// states, counters idle for 48 hours, and audit rows older than
+	// states, what providers ended an hour ago, counters idle for 48 hours, and audit rows older than
 	// auditBefore. Sessions are kept for ten minutes more, since SeenAt is
 	// written late: that a row is there does not mean that it is valid. It
 	// also bounds the tables that strangers can make grow.

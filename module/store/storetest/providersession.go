@@ -156,3 +156,34 @@ func testProviderSessions(t *testing.T, s store.Store) {
 		return nil
 	})
 }
+
+func testProviderLogouts(t *testing.T, s store.Store) {
+	at := func(d time.Duration) time.Time { return now.Add(d) }
+	for _, note := range []struct {
+		name  string
+		id    string
+		at    time.Time
+		want  time.Time // of "s1"
+		prune time.Time
+	}{
+		{name: "another", id: "s2", at: at(0)},
+		{name: "first", id: "s1", at: at(0), want: at(0)},
+		{name: "later", id: "s1", at: at(time.Minute), want: at(time.Minute)},
+		{name: "with the clock set back", id: "s1", at: at(-time.Minute), want: at(time.Minute)},
+		{name: "almost an hour later", id: "s2", at: at(0), want: at(time.Minute), prune: at(time.Hour + time.Minute - time.Microsecond)},
+		{name: "an hour later", id: "s2", at: at(0), prune: at(time.Hour + time.Minute)},
+	} {
+		update(t, s, func(tx store.Tx) error { return tx.NoteProviderLogout(hash(note.id), note.at) })
+		if !note.prune.IsZero() {
+			if err := s.Prune(t.Context(), note.prune, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		view(t, s, func(tx store.Tx) error {
+			if got, err := tx.ProviderLogout(hash("s1")); err != nil || !got.Equal(note.want) {
+				t.Errorf("%s: %v, %v; want %v", note.name, got, err, note.want)
+			}
+			return nil
+		})
+	}
+}

@@ -41,12 +41,14 @@ func gallery() []sample {
 	add("sign-in-choose", "/auth-gateway/sign-in?return_to=%2Freports", signIn)
 	add("sign-in-choose-three", "/auth-gateway/sign-in", SignIn{ReturnTo: "/", Password: true, Reset: true, Buttons: three})
 	add("sign-in-one-button", "/auth-gateway/sign-in", SignIn{Buttons: signIn.Buttons[:1]})
+	add("sign-in-one-button-flow_pushed_out", "/auth-gateway/sign-in?ended=others&return_to=%2Freports",
+		SignIn{ReturnTo: "/reports", Buttons: signIn.Buttons[:1], Message: Message{Kind: FlowPushedOut}})
 	add("sign-in-three-buttons", "/auth-gateway/sign-in", SignIn{Buttons: three, Flow: "f"})
 	wrong := signIn
 	wrong.Email, wrong.Message = "alice@example.test", Message{Kind: WrongCredentials}
 	add("sign-in-choose-wrong", "/auth-gateway/sign-in?return_to=%2Freports", wrong)
 	for _, m := range []Message{
-		{Kind: WrongCredentials}, {Kind: FlowEnded},
+		{Kind: WrongCredentials}, {Kind: FlowEnded}, {Kind: FlowPushedOut},
 		{Kind: WaitCredentials, Wait: time.Second}, {Kind: WaitCredentials, Wait: 5 * time.Minute}, {Kind: WaitCredentials, Wait: 24 * time.Hour},
 		{Kind: FieldEmpty, Field: EmailField}, {Kind: FieldEmpty, Field: PasswordField},
 		{Kind: FieldTooLong, Field: EmailField}, {Kind: FieldTooLong, Field: PasswordField},

@@ -20,6 +20,7 @@ const (
 	WrongPasscode    MessageKind = "wrong_passcode"     // or one that was used before; recovery codes too
 	WaitPasscode     MessageKind = "wait_passcode"      // held off for Wait
 	FlowEnded        MessageKind = "flow_ended"         // the flow is over, the person is back at the start
+	FlowPushedOut    MessageKind = "flow_pushed_out"    // likewise, by newer ones of the same browser
 	PasswordTooShort MessageKind = "password_too_short" // fewer characters than MinLength of the page
 	PasswordTooLong  MessageKind = "password_too_long"
 	PasswordCommon   MessageKind = "password_common"
@@ -120,7 +121,7 @@ func (s *shown) prepareMessage() (*shownMessage, error) {
 	switch message.Kind {
 	case NoMessage:
 		return nil, nil
-	case FlowEnded:
+	case FlowEnded, FlowPushedOut:
 		m.Calm = true
 	case WrongCredentials:
 		m.blamed, m.focus = []string{"email", "password"}, "password"

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -25,8 +26,12 @@ const (
 	// flowLifetime is how long a sign-in may take.
 	flowLifetime = 10 * time.Minute
 	// maxFlows is how many sign-ins a browser, and an account, may have
-	// under way; a further one pushes out the oldest.
+	// under way; a further one pushes out the oldest. Of as many of those it
+	// is known where they were going.
 	maxFlows = 8
+	// maxPushedOut is how long an address may be, in bytes, that is kept of a
+	// flow that was pushed out: requests carry all of them along.
+	maxPushedOut = 256
 )
 
 // steps are the stages of each step; anyStep has all of them.
@@ -52,6 +57,12 @@ type flowCookie struct {
 	// store for it before the provider has been believed.
 	Provider *providerFlow `json:"p,omitempty"`
 
+	// ReturnTo is where the person is going, where Provider does not say.
+	ReturnTo string `json:"r,omitempty"`
+
+	// PushedOut by newer ones: nothing but ReturnTo is left of it.
+	PushedOut bool `json:"x,omitempty"`
+
 	At int64 `json:"a"` // unix milliseconds
 
 	id string
@@ -71,11 +82,51 @@ func newFlowID() string {
 	return token[:16]
 }
 
-// set gives the browser the cookie of a flow, and takes its oldest ones away
-// if it has too many.
+// set gives the browser the cookie of a flow, and ends its oldest ones if it has
+// too many.
 func (f flowCookies) set(x *exchange, id string, c flowCookie) error {
-	others := f.all(x)
 	c.At = x.Clock().UnixMilli()
+	if err := f.write(x, id, c); err != nil {
+		return err
+	}
+	alive, over := 1, 0
+	for _, other := range f.all(x) {
+		switch {
+		case other.id == id:
+		case !other.PushedOut && alive < maxFlows:
+			alive++
+		case over == maxFlows:
+			f.clear(x, other.id)
+		default:
+			over++
+			f.pushOut(x, other)
+		}
+	}
+	return nil
+}
+
+// pushOut leaves of a flow where it was going, so that whoever comes back to it
+// can be told what has become of it, and go on.
+func (f flowCookies) pushOut(x *exchange, c flowCookie) {
+	if c.PushedOut {
+		return
+	}
+	left := flowCookie{PushedOut: true, ReturnTo: c.going(), At: c.At}
+	if len(left.ReturnTo) > maxPushedOut || f.write(x, c.id, left) != nil {
+		f.clear(x, c.id)
+	}
+}
+
+// going is where the person of the flow is going.
+func (c flowCookie) going() string {
+	if c.Provider != nil {
+		return c.Provider.ReturnTo
+	}
+	return c.ReturnTo
+}
+
+// write gives the browser the cookie of a flow.
+func (f flowCookies) write(x *exchange, id string, c flowCookie) error {
 	var payload bytes.Buffer
 	encoder := json.NewEncoder(&payload)
 	encoder.SetEscapeHTML(false) // six bytes for each & make a long address too long for a cookie
@@ -88,10 +139,6 @@ func (f flowCookies) set(x *exchange, id string, c flowCookie) error {
 		return fmt.Errorf("sealing a flow: %w", err)
 	}
 	session.SetCookie(x.w, name, text, x.visit.Secure, flowLifetime)
-	others = slices.DeleteFunc(others, func(other flowCookie) bool { return other.id == id })
-	for i := maxFlows - 1; i < len(others); i++ {
-		f.clear(x, others[i].id)
-	}
 	return nil
 }
 
@@ -194,7 +241,7 @@ func (x *exchange) beginFlow(o opening, method store.Method) {
 		Flow: row, id: newFlowID(), token: token, account: o.account, door: o.door,
 		factors: factors, demand: x.demand(o.door, o.returnTo, o.account),
 	}
-	if err := x.flows.set(x, begun.id, flowCookie{Token: token}); err != nil {
+	if err := x.flows.set(x, begun.id, flowCookie{Token: token, ReturnTo: o.returnTo}); err != nil {
 		x.storeFault(err)
 		return
 	}
@@ -311,7 +358,20 @@ func (x *exchange) endedFlow() {
 			x.flows.clear(x, c.id)
 		}
 	}
+	if c, ok := x.flows.get(x, x.namedFlow()); ok && c.PushedOut {
+		x.pushedOut(c)
+		return
+	}
 	x.redirect(answer.SignIn + "?ended=1")
+}
+
+// pushedOut answers somebody who comes back to a sign-in that newer ones have
+// pushed out: on to where they were going if they are signed in by now, else to
+// the sign-in page, which says so. It starts nothing by itself: tabs that do
+// would go on pushing each other out.
+func (x *exchange) pushedOut(c flowCookie) {
+	x.flows.clear(x, c.id)
+	x.redirect(answer.SignIn + "?ended=" + endedByOthers + "&return_to=" + url.QueryEscape(c.ReturnTo))
 }
 
 // from says where an attempt comes from.

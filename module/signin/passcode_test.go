@@ -156,22 +156,6 @@ func TestTwoTabs(t *testing.T) {
 	}
 }
 
-// The ninth sign-in pushes out the oldest one of the browser.
-func TestNinthFlow(t *testing.T) {
-	s, _, app, _ := withFactor(t)
-	b := s.browser()
-	var flows []string
-	for range 9 {
-		s.pass(time.Second)
-		flows = append(flows, b.begin("/"))
-	}
-	if n := strings.Count(strings.Join(keys(b.cookies), " "), "_flow_"); n != 8 {
-		t.Errorf("%d flow cookies, want 8", n)
-	}
-	b.passcode(flows[0], app.code()).as("303 " + ended)
-	b.passcode(flows[1], app.code()).as("303 /")
-}
-
 func keys(m map[string]string) (keys []string) {
 	for key := range m {
 		keys = append(keys, key)

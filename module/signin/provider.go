@@ -113,6 +113,13 @@ func (x *exchange) finishProvider(name string) {
 	state := query.Get("state")
 	id, _, _ := strings.Cut(state, ".")
 	cookie, ok := x.flows.get(x, id)
+	if ok && cookie.PushedOut {
+		x.Trail.Add(store.Event{
+			Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: "pushed out by newer sign-ins of the browser",
+		})
+		x.pushedOut(cookie)
+		return
+	}
 	if !ok || cookie.Provider == nil {
 		x.flowGone(name, errors.New("no sign-in of this browser has that state: it took too long, began elsewhere, or was pushed out by newer ones"))
 		return

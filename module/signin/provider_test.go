@@ -149,21 +149,6 @@ func TestCallbackFiftyTimes(t *testing.T) {
 	}
 }
 
-// Eight tabs are away at the provider; the ninth pushes out the first.
-func TestNinthTabAtTheProvider(t *testing.T) {
-	s, okta := withSSO(t)
-	b := s.browser()
-	var queries []url.Values
-	for range 9 {
-		s.pass(time.Second)
-		queries = append(queries, b.away(okta, start))
-	}
-	b.get(callback + queries[0].Encode()).as("400")
-	for _, query := range queries[1:] {
-		b.get(callback + query.Encode()).as("302 /a")
-	}
-}
-
 // A megabyte of cookies that are called like flows costs next to nothing.
 func TestMadeUpFlowCookies(t *testing.T) {
 	s, _ := withSSO(t)

@@ -94,7 +94,7 @@ func (x *exchange) send(f *flow, method store.Method, phone string) error {
 		Action: "passcode.send", Outcome: audit.Success, AccountID: f.AccountID, Address: x.address(), How: string(method),
 	})
 	// The flow may last longer now, and its cookie with it.
-	return x.flows.set(x, f.id, flowCookie{Token: f.token})
+	return x.flows.set(x, f.id, flowCookie{Token: f.token, ReturnTo: f.ReturnTo})
 }
 
 // mayAskAgain reports whether an error of send is one that asking for another

@@ -13,6 +13,10 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
+// endedByOthers is the word in the address of the sign-in page that says that a
+// sign-in was pushed out by newer ones.
+const endedByOthers = "others"
+
 // showWayIn answers GET /sign-in: on to where the person was going if their
 // session opens it, to the step that is missing, straight to a provider, or
 // the page with what is offered.
@@ -37,9 +41,15 @@ func (x *exchange) showWayIn() {
 	if live != nil && x.goOn(live, door, returnTo) {
 		return
 	}
-	if query.Get("ended") != "" && door.WayIn(x.visit.Client).Password {
-		x.showSignIn(door, returnTo, pages.SignIn{Message: pages.Message{Kind: pages.FlowEnded}}, statusOK)
-		return
+	if way := door.WayIn(x.visit.Client); !way.Refused {
+		switch ended := query.Get("ended"); {
+		case ended == endedByOthers:
+			x.showSignIn(door, returnTo, pages.SignIn{Message: pages.Message{Kind: pages.FlowPushedOut}}, statusOK)
+			return
+		case ended != "" && way.Password:
+			x.showSignIn(door, returnTo, pages.SignIn{Message: pages.Message{Kind: pages.FlowEnded}}, statusOK)
+			return
+		}
 	}
 	x.enter(door, returnTo)
 }
@@ -138,6 +148,13 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 	page.Password = way.Password
 	page.Reset = way.Password && door.PasswordChange()
 	page.Flow = x.formToken()
+	if way.Straight != "" {
+		// There is something to say first, which nobody would see there.
+		way.Buttons = []policy.Button{{SSO: way.Straight}}
+		if label := x.Providers[way.Straight].Label; label != way.Straight {
+			way.Buttons[0].Label = label
+		}
+	}
 	if page.Again {
 		way.Buttons = nil // whatever a provider says, it is about the password
 	}

@@ -19,6 +19,7 @@ import (
 //		pushed_requests on | off
 //		admit         any | existing | <mail domain>...
 //		trust_email
+//		link          verified_email
 //		ip_ranges     <CIDR or address>...
 //		button        <label>
 //		discovery     on | off
@@ -33,6 +34,7 @@ import (
 //			<attribute> <claim>
 //		}
 //		max_role      end-user | agent | admin
+//		revalidate    <duration>
 //	}
 //
 // and the words of later.go. issuer, client_id and admit are required; so are
@@ -59,8 +61,8 @@ func (p *parser) sso(part string, config *sso.Config) words {
 		"endpoints": p.endpoints(part, config),
 
 		"claims":     p.claims(part, config),
-		"link":       laterOneOf("verified_email"),
-		"revalidate": laterDuration(),
+		"link":       oneValue("verified_email", &config.Link),
+		"revalidate": duration(&config.Revalidate),
 	}
 }
 

@@ -35,6 +35,9 @@ const (
 	AdmitExisting = "existing"
 )
 
+// LinkVerifiedEmail is the one value of Config.Link.
+const LinkVerifiedEmail = "verified_email"
+
 // MaxButton is how many characters the label of a button may have: what fits
 // one line on a phone.
 const MaxButton = 40
@@ -92,6 +95,14 @@ type Config struct {
 	// TrustEmail: the provider vouches for addresses that it does not mark
 	// as verified. Default: false.
 	TrustEmail bool `json:"trust_email,omitempty"`
+
+	// Link is "verified_email", where somebody whom this provider sends for
+	// the first time joins the account that has their verified address, if it
+	// is an end user's without a second factor and linked to nobody else of
+	// the issuer. Whoever has the mailbox has the account then. Default:
+	// nobody joins an account by its address; people link providers on their
+	// account page.
+	Link string `json:"link,omitempty"`
 
 	// IPRanges are the CIDRs and addresses of the clients that may use this
 	// provider. Default: every client.
@@ -228,6 +239,8 @@ func (c Config) Validate() (wrong mistake.List) {
 	}
 	wrong.Repeated("admit", c.Admit)
 
+	wrong.OneOf("link", c.Link, LinkVerifiedEmail)
+
 	ranges := make(map[netip.Prefix]bool, len(c.IPRanges))
 	for i, text := range c.IPRanges {
 		prefix, err := policy.ParseRange(text)
@@ -275,6 +288,10 @@ func (c *Config) Warnings() (odd mistake.List) {
 		odd.Addf("claims", "role gives at most agent; set `max_role` to say so or otherwise")
 	case !role && c.MaxRole != "":
 		odd.Addf("max_role", "has no effect: claims maps no role")
+	}
+	if c.Link != "" && c.TrustEmail {
+		odd.Addf("link", "verified_email with trust_email: whoever can give themselves an address at this provider gets into the account that has it; "+
+			"be sure that people cannot choose theirs there, or leave `trust_email` out")
 	}
 	if email := c.Claims["email"]; email != "" && email != "email" && c.Claims["email_verified"] == "" && !c.TrustEmail {
 		odd.Addf("claims", "email: addresses of the claim %s are taken as verified only where they are those of the claim email, which email_verified is about: "+

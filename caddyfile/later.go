@@ -43,14 +43,6 @@ func laterOneOf(choices ...string) word {
 	})
 }
 
-// laterDuration is a word with a length of time.
-func laterDuration() word {
-	return laterAfter(1, 1, "<duration>", func(at caddyfile.Token, values []caddyfile.Token) error {
-		_, err := parseDuration(at, values[0])
-		return err
-	})
-}
-
 // store postgres <dsn>
 func laterPostgres(at caddyfile.Token, values []caddyfile.Token) error {
 	if len(values) != 2 {

@@ -19,7 +19,6 @@ import (
 //		pushed_requests on | off
 //		admit         any | existing | <mail domain>...
 //		trust_email
-//		link          verified_email
 //		ip_ranges     <CIDR or address>...
 //		button        <label>
 //		discovery     on | off
@@ -61,7 +60,7 @@ func (p *parser) sso(part string, config *sso.Config) words {
 		"endpoints": p.endpoints(part, config),
 
 		"claims":     p.claims(part, config),
-		"link":       oneValue("verified_email", &config.Link),
+		"link":       laterOneOf("verified_email"),
 		"revalidate": duration(&config.Revalidate),
 	}
 }

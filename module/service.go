@@ -35,6 +35,7 @@ type service struct {
 	assertions   *assertionKeys
 	providers    map[string]*sso.Provider // by the name of the SSO config
 	upstream     *upstream.Sessions
+	revalidator  *upstream.Revalidator
 
 	stop     context.CancelFunc
 	resealed chan struct{} // closed when nothing is sealed anew any more
@@ -148,6 +149,15 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
+	rules := make(map[string]account.Admission, len(providers))
+	for name, provider := range providers {
+		rules[name] = provider.Rules
+	}
+	s.revalidator, err = upstream.NewRevalidator(upstream.RevalidatorConfig{Sessions: s.upstream, People: s.people, Rules: rules})
+	if err != nil {
+		return nil, err
+	}
+	keeper.Watch(s.revalidator.Used)
 	background, stop := context.WithCancel(context.Background())
 	s.stop, s.resealed = stop, make(chan struct{})
 	go func() {
@@ -209,6 +219,7 @@ func (a *App) prepareAssertions(ctx context.Context, s *service) {
 func (s *service) close() error {
 	s.stop()
 	<-s.resealed // the store may close next
+	s.revalidator.Close()
 	for _, provider := range s.providers {
 		_ = provider.Close() // closes idle connections, nothing can fail that matters now
 	}

@@ -23,6 +23,9 @@ type tokens struct {
 	IDToken string `json:"id_token,omitempty"`
 	// RefreshToken asks the provider whether the person is still there.
 	RefreshToken string `json:"refresh_token,omitempty"`
+	// Nonce of the sign-in, which an ID token has that comes with an answer to
+	// the refresh token, if it has any.
+	Nonce string `json:"nonce,omitempty"`
 }
 
 // worthKeeping returns those tokens that will be of use.
@@ -33,6 +36,9 @@ func (s *Sessions) worthKeeping(name string, a *sso.Assertion) (t tokens) {
 	}
 	if provider.OffersEndSession() {
 		t.IDToken = s.bounded(name, "ID token", a.RawIDToken)
+	}
+	if t.RefreshToken = s.bounded(name, "refresh token", a.RefreshToken); t.RefreshToken != "" {
+		t.Nonce = a.Nonce
 	}
 	return t
 }
@@ -57,7 +63,7 @@ func (s *Sessions) seal(session []byte, t tokens) []byte {
 	}
 	plain, err := json.Marshal(t)
 	if err != nil {
-		panic(err) // two strings always marshal
+		panic(err) // strings always marshal
 	}
 	return s.Ring.Seal(plain, row(session))
 }

@@ -3,7 +3,9 @@ package providertest
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"testing"
 )
 
 // giveRefresh adds a refresh token to an answer, if the provider gives any: the
@@ -86,5 +88,26 @@ func (p *Provider) tell(b Behaviour, answer map[string]any) {
 		if text, ok := answer[name].(string); ok {
 			b.secret("the "+name, text)
 		}
+	}
+}
+
+// Refresh hands a refresh token in, as a thief does who has the client's secret
+// too.
+func (p *Provider) Refresh(t testing.TB, token string) {
+	t.Helper()
+	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}
+	request, err := http.NewRequest(http.MethodPost, p.URL+PathToken, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(url.QueryEscape(ClientID), url.QueryEscape(ClientSecret))
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("the provider does not take %q: %s", token, response.Status)
 	}
 }

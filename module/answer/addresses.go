@@ -25,6 +25,10 @@ const (
 	SSO     = Root + "/sso/"
 )
 
+// BackchannelLogout is where, below SSO and the name of an SSO config, its
+// provider says that sessions have ended.
+const BackchannelLogout = "/backchannel-logout"
+
 // SecondFactorReport is where a mailed link to the report on second factors
 // leads.
 const SecondFactorReport = Admin + "/report/second-factor"

@@ -34,6 +34,18 @@ func Read(w http.ResponseWriter, r *http.Request, visit policy.Visit, ours func(
 	if err := sameOrigin(r, visit); err != nil {
 		return &answer.Refusal{Kind: pages.CrossSite, Cause: err}
 	}
+	if refusal := Body(w, r, maxForm); refusal != nil {
+		return refusal
+	}
+	if err := carriesFlow(r, ours); err != nil {
+		return &answer.Refusal{Kind: pages.CrossSite, Cause: err}
+	}
+	return nil
+}
+
+// Body reads the posted form into r.PostForm, whoever sent it, or returns why
+// not. limit is how many bytes it may have.
+func Body(w http.ResponseWriter, r *http.Request, limit int64) *answer.Refusal {
 	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if !strings.EqualFold(strings.TrimSpace(contentType), "application/x-www-form-urlencoded") {
 		return &answer.Refusal{
@@ -42,7 +54,7 @@ func Read(w http.ResponseWriter, r *http.Request, visit policy.Visit, ours func(
 			Cause:  fmt.Errorf("a form is application/x-www-form-urlencoded, this is %.100q", contentType),
 		}
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	if err := r.ParseForm(); err != nil {
 		// The error itself quotes what was typed.
 		refusal := &answer.Refusal{Kind: pages.BadRequest, Cause: errors.New("reading the form: it is not encoded as a form is")}
@@ -54,9 +66,6 @@ func Read(w http.ResponseWriter, r *http.Request, visit policy.Visit, ours func(
 	}
 	if err := readableOnce(r.PostForm); err != nil {
 		return &answer.Refusal{Kind: pages.BadRequest, Cause: fmt.Errorf("reading the form: %w", err)}
-	}
-	if err := carriesFlow(r, ours); err != nil {
-		return &answer.Refusal{Kind: pages.CrossSite, Cause: err}
 	}
 	return nil
 }

@@ -106,6 +106,10 @@ func (c *Conversation) ServeHTTP(w http.ResponseWriter, r *http.Request, path st
 		c.logo.ServeHTTP(w, r)
 		return
 	}
+	if name, ok := cutAround(path, answer.SSO, answer.BackchannelLogout); ok {
+		x.backchannelLogout(name)
+		return
+	}
 	c.Pages.KeepLanguage(w, r, visit.Secure)
 	if visit.Forgeable && site.Ranged && decidesByAddress(path) {
 		x.refuse(answer.Refusal{

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
+	"github.com/auth-gateway/caddy-auth-gateway/module/upstream"
 )
 
 // startProvider answers GET /sso/{name}/start.
@@ -159,11 +161,12 @@ func (x *exchange) finishProvider(name string) {
 		x.providerFault(name, err)
 		return
 	}
-	x.letIn(name, door, flow.ReturnTo, assertion)
+	x.letIn(name, door, flow.ReturnTo, time.UnixMilli(cookie.At), assertion)
 }
 
-// letIn makes the session of somebody whom a provider vouches for.
-func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assertion *sso.Assertion) {
+// letIn makes the session of somebody whom a provider vouches for, whose sign-in
+// began then.
+func (x *exchange) letIn(name string, door *policy.Door, returnTo string, began time.Time, assertion *sso.Assertion) {
 	event := store.Event{Action: "sign-in", Outcome: audit.Success, Address: x.address(), How: "sso " + name}
 	before, err := x.current()
 	if err != nil {
@@ -193,6 +196,9 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, assert
 			err = x.Trail.Within(tx, role)
 		}
 		if a.Refused || err != nil {
+			return err
+		}
+		if err := x.Upstream.Lasting(tx, began, assertion); err != nil {
 			return err
 		}
 		now := x.Clock()
@@ -266,7 +272,7 @@ func (x *exchange) notLetIn(err error, name string, door *policy.Door, assertion
 			Cause:  err,
 			Detail: pages.Detail{SSO: x.Providers[name].Label, Email: assertion.Email},
 		})
-	case errors.Is(err, session.ErrEpoch):
+	case errors.Is(err, session.ErrEpoch), errors.Is(err, upstream.ErrEnded):
 		x.flowGone(name, err)
 	default:
 		x.storeFault(err)

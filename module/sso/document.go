@@ -85,6 +85,13 @@ func (d *document[T]) known() (*T, bool) {
 	return value, err == nil && value != nil
 }
 
+// failing returns what the latest fetch failed with, nil if it went well.
+func (d *document[T]) failing() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
+}
+
 // renew fetches the document again, unless that was tried a short while ago,
 // and returns the newest there is. Callers at the same time share one fetch,
 // which goes on when one of them leaves.

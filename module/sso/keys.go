@@ -65,6 +65,10 @@ func (k *keySet) verify(ctx context.Context, jwt string, algs []jose.SignatureAl
 			return payload, nil
 		}
 	}
+	if err := k.document.failing(); err != nil {
+		// It may have been made with a key that is newer than all of these.
+		return nil, asFault(FaultKeys, "reading the provider's newest keys", err)
+	}
 	if header.KeyID != "" && !slices.ContainsFunc(*newer, func(key jose.JSONWebKey) bool { return key.KeyID == header.KeyID }) {
 		return nil, errors.New("signed with a key that the provider does not publish")
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// maxTokenID is the length in bytes of the identifier of a token, and of a
-// provider's session.
-const maxTokenID = 255
+// MaxTokenID is how many bytes the identifier of a token, and that of a
+// provider's session, may have.
+const MaxTokenID = 255
 
 // logoutEvent declares that a token is a logout token.
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
@@ -113,8 +113,8 @@ func (c *logoutClaims) check(issuer, clientID string, now time.Time) (*LogoutTok
 	switch {
 	case c.ID == "":
 		return nil, errors.New("jti is missing or empty")
-	case len(c.ID) > maxTokenID:
-		return nil, fmt.Errorf("jti is longer than %d bytes", maxTokenID)
+	case len(c.ID) > MaxTokenID:
+		return nil, fmt.Errorf("jti is longer than %d bytes", MaxTokenID)
 	case c.Subject == nil && c.SID == nil:
 		return nil, errors.New("it has neither sub nor sid")
 	}
@@ -125,8 +125,8 @@ func (c *logoutClaims) check(issuer, clientID string, now time.Time) (*LogoutTok
 		token.Subject = *c.Subject
 	}
 	if c.SID != nil {
-		if *c.SID == "" || len(*c.SID) > maxTokenID {
-			return nil, fmt.Errorf("sid is empty or longer than %d bytes", maxTokenID)
+		if *c.SID == "" || len(*c.SID) > MaxTokenID {
+			return nil, fmt.Errorf("sid is empty or longer than %d bytes", MaxTokenID)
 		}
 		token.SID = *c.SID
 	}

@@ -1,6 +1,7 @@
 package sso_test
 
 import (
+	"encoding/json"
 	"context"
 	"crypto/ecdsa"
 	"errors"
@@ -264,7 +265,7 @@ func TestRefreshFaults(t *testing.T) {
 		{"a key that is not published", func(b *providertest.Behaviour) {
 			other := providertest.NewKey(t, jose.ES256, "key-2")
 			b.Key = other
-			b.Handlers[providertest.PathKeys] = answer(200, `{"keys":[]}`)
+			b.Published = []json.RawMessage{providertest.NewKey(t, jose.ES256, "key-3").Public()}
 		}, false, true, sso.FaultToken, "does not publish"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

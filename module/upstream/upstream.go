@@ -45,8 +45,16 @@ func (s *Sessions) Keep(tx store.Tx, session []byte, name string, a *sso.Asserti
 		SSO:       name,
 		Issuer:    a.Issuer,
 		Subject:   a.Subject,
-		SID:       a.SID,
+		SID:       knownSID(a.SID),
 		CheckedAt: s.Clock(),
 		Secret:    s.seal(session, s.worthKeeping(name, a)),
 	})
+}
+
+// knownSID is the provider's session as a logout token can name it, "" for none.
+func knownSID(sid string) string {
+	if len(sid) > sso.MaxTokenID {
+		return ""
+	}
+	return sid
 }

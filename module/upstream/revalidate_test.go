@@ -157,6 +157,14 @@ func TestWhoMayNotGoOn(t *testing.T) {
 				return tx.DeleteSSOLink(b.AccountID, w.idp.Issuer(), "248289761001")
 			}))
 		}, 1, "is not linked"},
+		"linked to somebody else by now": {func(w *world, b *browser) {
+			bob, err := w.people.Create(w.Context(), account.NewAccount{Email: "bob@example.test"}, func(store.Tx, store.Account) error { return nil })
+			w.must(err)
+			w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
+				link := store.SSOLink{Issuer: w.idp.Issuer(), Subject: "248289761001", AccountID: bob.ID, SSO: "okta"}
+				return errors.Join(tx.DeleteSSOLink(b.AccountID, link.Issuer, link.Subject), tx.SaveSSOLink(link))
+			}))
+		}, 1, "is not linked"},
 		"at another issuer by now": {func(w *world, b *browser) {
 			p, _ := b.row()
 			p.Issuer = "https://former.example.test"

@@ -19,10 +19,14 @@ const (
 	Admin    = Root + "/admin"
 	// Factors is where people manage their second factors.
 	Factors = Account + "/second-factor"
-	WhoAmI  = Root + "/whoami"
-	JWKS    = Root + "/jwks.json"
-	Logo    = Root + "/logo"
-	SSO     = Root + "/sso/"
+	// Links is where they link providers to their account.
+	Links = Account + "/links"
+	// Ticket is where a portal sends people back to.
+	Ticket = Root + "/ticket"
+	WhoAmI = Root + "/whoami"
+	JWKS   = Root + "/jwks.json"
+	Logo   = Root + "/logo"
+	SSO    = Root + "/sso/"
 )
 
 // BackchannelLogout is where, below SSO and the name of an SSO config, its
@@ -48,3 +52,12 @@ func SignInFor(returnTo string) string {
 func SignInAgain(returnTo string) string {
 	return SignIn + "?again=1&return_to=" + url.QueryEscape(returnTo)
 }
+
+// SignInAgainAnyWay is the same for a page for which it is enough that their
+// provider asks them once more who they are.
+func SignInAgainAnyWay(returnTo string) string {
+	return SignIn + "?again=" + AgainAnyWay + "&return_to=" + url.QueryEscape(returnTo)
+}
+
+// AgainAnyWay is what again is in such an address and in the form there.
+const AgainAnyWay = "any"

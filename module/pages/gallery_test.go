@@ -38,6 +38,10 @@ func gallery() []sample {
 	add("sign-in-no-reset", "/auth-gateway/sign-in", SignIn{ReturnTo: "/", Password: true})
 	add("sign-in-choose-one", "/auth-gateway/sign-in", SignIn{ReturnTo: "/", Password: true, Reset: true, Buttons: signIn.Buttons[:1]})
 	add("sign-in-again", "/auth-gateway/sign-in", SignIn{ReturnTo: "/auth-gateway/account", Password: true, Reset: true, Email: "alice@example.test", Again: true})
+	again := SignIn{ReturnTo: "/auth-gateway/account/links", Password: true, Email: "alice@example.test", Again: true, AnyWay: true, Buttons: signIn.Buttons}
+	add("sign-in-again-any", "/auth-gateway/sign-in", again)
+	again.Password, again.Buttons = false, again.Buttons[:1]
+	add("sign-in-again-sso", "/auth-gateway/sign-in", again)
 	add("sign-in-choose", "/auth-gateway/sign-in?return_to=%2Freports", signIn)
 	add("sign-in-choose-three", "/auth-gateway/sign-in", SignIn{ReturnTo: "/", Password: true, Reset: true, Buttons: three})
 	add("sign-in-one-button", "/auth-gateway/sign-in", SignIn{Buttons: signIn.Buttons[:1]})

@@ -27,6 +27,10 @@ type SignIn struct {
 	// the form posts again=1 along.
 	Again bool
 
+	// AnyWay, with Again: it is enough to show it to a provider. The form posts
+	// again=any then.
+	AnyWay bool
+
 	Message Message
 }
 

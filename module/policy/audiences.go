@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
@@ -40,6 +41,17 @@ func OffersNewPassword(doors map[string]*Door, role identity.Role, hasPassword b
 		offers = offers || d.Password() && d.PasswordChange()
 	}
 	return offers
+}
+
+// OffersTo reports whether people of that role at that address may sign in
+// through the SSO config in any of their audiences.
+func OffersTo(doors map[string]*Door, role identity.Role, sso string, client netip.Addr) bool {
+	for _, d := range doors {
+		if d.Admits(role) && d.Offers(sso, client) {
+			return true
+		}
+	}
+	return false
 }
 
 // Strictest decides whether a session opens what is not one audience's: the

@@ -72,11 +72,15 @@ func (x *exchange) enter(address page) bool {
 		x.refuse(answer.Refusal{Kind: pages.NotFound, Cause: errors.New("this is not offered to account " + person.ID)})
 		return false
 	}
-	if address.fresh && !live.Fresh(x.now) {
+	switch {
+	case !address.fresh, live.Fresh(x.now), address.anyWay && live.FreshAnyWay(x.now):
+		return true
+	case address.anyWay:
+		x.redirect(answer.SignInAgainAnyWay(address.again))
+	default:
 		x.redirect(answer.SignInAgain(address.again))
-		return false
 	}
-	return true
+	return false
 }
 
 // self is who acts, and in which session.
@@ -108,6 +112,8 @@ func (x *exchange) failed(err error, back string) {
 		x.done(back, pages.NoticeMeanwhile)
 	case errors.Is(err, account.ErrNoneSuch):
 		x.done(back, pages.NoticeGone)
+	case errors.Is(err, account.ErrOnlyWayIn):
+		x.done(back, pages.NoticeOnlyWayIn)
 	case errors.Is(err, account.ErrStillRequired):
 		x.done(back, pages.NoticeStillRequired)
 	case errors.Is(err, account.ErrFromProvider), errors.Is(err, account.ErrNoPassword):

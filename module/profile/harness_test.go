@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,8 @@ type desk struct {
 	mail     *delivertest.Server // nil: none is sent
 	post     *deliver.Post
 
+	linking []string // what was begun
+
 	mu    sync.Mutex
 	now   time.Time
 	fault func(op string) error
@@ -111,7 +114,11 @@ func (d *desk) configure(configured audiences) {
 	for name, audience := range configured {
 		var assigned []policy.Provider
 		for _, name := range audience.SSO {
-			assigned = append(assigned, policy.Provider{Name: name, Button: name})
+			provider := policy.Provider{Name: name, Button: name}
+			if name == "far" {
+				provider.Ranges = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")} // not where people are here
+			}
+			assigned = append(assigned, provider)
 		}
 		door, err := policy.NewDoor(name, audience, assigned)
 		d.must(err)
@@ -130,11 +137,19 @@ func (d *desk) configure(configured audiences) {
 	d.must(trail.Close()) // what is added to a closed trail is written at once
 	c := profile.Config{
 		People: d.people, Sessions: d.keeper, Pages: look, Trail: trail, Doors: doors, Clock: d.Now,
-		Answers:   &answer.Answers{Pages: look, Log: zap.NewNop()},
-		Labels:    map[string]string{"okta": "Our company"},
+		Answers: &answer.Answers{Pages: look, Log: zap.NewNop()},
+		Labels:  map[string]string{"okta": "Our company"},
+		Issuers: map[string]string{
+			"okta": "https://okta.example.test", "okta-customers": "https://okta.example.test", "google": "https://google.example.test",
+			"far": "https://far.example.test",
+		},
 		Brand:     "Parasol",
 		FormToken: func(http.ResponseWriter, *http.Request, policy.Visit) string { return token },
 		OwnForm:   func(_ *http.Request, _ policy.Visit, given string) bool { return given == token },
+		Link: func(_ http.ResponseWriter, _ *http.Request, _ policy.Visit, sso string, self account.Self) (string, bool) {
+			d.linking = append(d.linking, fmt.Sprintf("%s %s %x %d", sso, self.AccountID, self.Session, self.Epoch))
+			return "https://" + sso + ".example.test/authorize", true
+		},
 	}
 	if d.mail != nil {
 		config := deliver.MailConfig{Server: d.mail.Address, From: "gateway@example.test", TLS: deliver.NoTLS}

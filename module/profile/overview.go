@@ -33,6 +33,7 @@ func (x *exchange) showAccount() {
 
 		ChangePassword: x.mayChangePassword(),
 		ManageFactors:  x.mayManageFactors(),
+		ManageLinks:    x.mayManageLinks(),
 		Factors:        x.factors(),
 		RecoveryCodes:  person.RecoveryCodes,
 
@@ -46,9 +47,7 @@ func (x *exchange) showAccount() {
 	if x.trustsDevices() {
 		page.Devices, page.MoreDevices = devices(person.TrustedDevices)
 	}
-	for _, link := range person.SSOLinks {
-		page.Links = append(page.Links, pages.AccountLink{Label: x.label(link.SSO), Since: link.CreatedAt, Used: link.UsedAt})
-	}
+	page.Links = x.links()
 	page.Flow = x.token()
 	x.show(http.StatusOK, answer.Account, page)
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
 )
 
-// Addresses below answer.Account; answer.Factors is another.
+// Addresses below answer.Account; answer.Factors and answer.Links are others.
 const (
 	nameAddress     = answer.Account + "/name"
 	passwordAddress = answer.Account + "/password"
@@ -35,8 +35,9 @@ type Config struct {
 	// Letters writes to people, as far as anything can be sent.
 	Letters *letter.Writer
 	Doors   map[string]*policy.Door // by the name of the audience
-	// Labels are what people call the SSO configs, by name.
-	Labels map[string]string
+	// Labels are what people call the SSO configs, and Issuers those of them,
+	// by name.
+	Labels, Issuers map[string]string
 	// Brand is the operator's name, which no password may contain; "" if
 	// there is none.
 	Brand string
@@ -46,6 +47,10 @@ type Config struct {
 	// see signin.Conversation.
 	FormToken func(http.ResponseWriter, *http.Request, policy.Visit) string
 	OwnForm   func(r *http.Request, visit policy.Visit, token string) bool
+	// Link begins to link a provider to a person's account and returns where
+	// they go for that, or answers and returns false, see
+	// signin.Conversation.
+	Link func(w http.ResponseWriter, r *http.Request, visit policy.Visit, sso string, self account.Self) (address string, ok bool)
 }
 
 // Pages answers below answer.Account, on every site of a configuration.
@@ -60,10 +65,11 @@ type page struct {
 	// offered reports whether there is such a page for the person; nil: for
 	// everybody.
 	offered func(*exchange) bool
-	// fresh: only for whom has signed in a moment ago; who has not does so
-	// again and returns to again.
-	fresh bool
-	again string
+	// fresh: only for whom has signed in a moment ago, with a password or, with
+	// anyWay, through a provider that asked who it is; who has not does so again
+	// and returns to again.
+	fresh, anyWay bool
+	again         string
 }
 
 var addresses = map[string]page{
@@ -78,6 +84,10 @@ var addresses = map[string]page{
 	answer.Factors: {
 		get: (*exchange).showFactors, post: (*exchange).takeFactors,
 		offered: (*exchange).mayManageFactors, fresh: true, again: answer.Factors,
+	},
+	answer.Links: {
+		get: (*exchange).showLinks, post: (*exchange).takeLinks,
+		offered: (*exchange).mayManageLinks, fresh: true, anyWay: true, again: answer.Links,
 	},
 	codesAddress: {
 		post:    (*exchange).makeRecoveryCodes,

@@ -26,6 +26,7 @@ type how struct {
 	secondFactor bool // a passcode was given
 	trusted      bool // at an earlier sign-in
 	audience     string
+	proved       bool // to the provider, just now
 }
 
 // browser is one that somebody is signed in with.
@@ -49,6 +50,9 @@ func (d *desk) signIn(a store.Account, h how) *browser {
 		}
 		b := session.Beginning{
 			AccountID: a.ID, Epoch: now.Epoch, SSO: h.sso, Audience: h.audience, SignedInAt: d.Now(), Address: "203.0.113.7", Browser: firefox,
+		}
+		if h.proved {
+			b.ProvedAt = d.Now()
 		}
 		if h.secondFactor {
 			b.SecondFactor = session.GivenFactor{How: store.MethodApp, At: d.Now(), Trusted: h.trusted}

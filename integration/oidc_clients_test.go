@@ -87,9 +87,10 @@ func TestOIDCClients(t *testing.T) {
 			jwks %[1]s/jwks
 		}`, p.Issuer), party("manual")}
 	kinds = append(kinds, manual)
-	g.Configure(option(words(p.Issuer, "admit any\nbutton Go", "", kinds...)), site(""))
+	g.Configure(option(words(p.Issuer, "admit any\nbutton Go\nrevalidate 1h", "", kinds...)), site(""))
 	g.Run()
 	g.Secret("the client secret", clientSecret)
+	browsers := map[string]*harness.Client{}
 	for _, kind := range kinds {
 		t.Run(kind.name, func(t *testing.T) {
 			g.For(t)
@@ -104,6 +105,10 @@ func TestOIDCClients(t *testing.T) {
 			if got.URI != "/private" || got.Header.Get("Remote-User") != "bob@example.test" {
 				t.Errorf("at %q as %v", got.URI, got.Header)
 			}
+			browsers[kind.name] = b
 		})
+	}
+	if !t.Failed() {
+		g.revalidated(t, p, browsers)
 	}
 }

@@ -3,6 +3,7 @@ package harness
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,6 +123,39 @@ func (p *Provider) Start() {
 	if !p.process.await(0, func(line string) bool { return line == "ready" }) {
 		lines, _ := p.process.snapshot()
 		p.t.Fatalf("oidc-provider did not start:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+// Granted is how often the provider has granted a client something of that type:
+// "authorization_code" or "refresh_token".
+func (p *Provider) Granted(grantType, client string) (n int) {
+	lines, _ := p.process.snapshot()
+	for _, line := range lines {
+		if line == "granted "+grantType+" "+client {
+			n++
+		}
+	}
+	return n
+}
+
+// Down has the provider answer everything with 503, Up as it should.
+func (p *Provider) Down() { p.control("down") }
+
+// Up likewise.
+func (p *Provider) Up() { p.control("up") }
+
+// Remove removes the account of a login.
+func (p *Provider) Remove(login string) { p.control("remove?login=" + login) }
+
+func (p *Provider) control(what string) {
+	p.t.Helper()
+	resp, err := http.Post(p.Issuer+"/test/"+what, "", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		p.t.Fatalf("%s: %s", what, resp.Status)
 	}
 }
 

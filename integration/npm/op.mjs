@@ -1,5 +1,11 @@
 // A certified OpenID Provider for the tests. Its configuration comes as JSON
-// in the first argument; it ends when its standard input closes.
+// in the first argument; it ends when its standard input closes. Whoever signs in
+// leaves a refresh token, which is replaced each time that it is used. What it
+// grants it says on its standard output.
+//
+//   POST /test/down     it answers everything with 503 from then on
+//   POST /test/up       it does not
+//   POST /test/remove?login=    there is no such account any more
 //
 //   port      where it listens on 127.0.0.1
 //   clients   [{id, secret, redirectURI, pkce, auth, key, pushOnly, trusted}]; auth
@@ -21,10 +27,13 @@ const provider = new Provider(issuer, {
     jwks: key ? { keys: [key] } : undefined,
     require_pushed_authorization_requests: Boolean(pushOnly),
     redirect_uris: [redirectURI],
+    grant_types: ['authorization_code', 'refresh_token'],
     post_logout_redirect_uris: signOutURI ? [signOutURI] : [],
     // Of native applications the provider asks at every sign-in.
     application_type: trusted ? 'web' : 'native',
   })),
+  issueRefreshToken: () => true,
+  rotateRefreshToken: true,
   pkce: { required: (ctx, client) => Boolean(clients.find(({ id }) => id === client.clientId)?.pkce) },
   claims: {
     openid: ['sub'],
@@ -56,11 +65,12 @@ const provider = new Provider(issuer, {
     ctx.type = 'html';
     ctx.body = `<h1>${error}</h1><p>${description ?? ''}</p>`;
   },
-  ttl: { Session: 3600, Grant: 3600, Interaction: 600, AccessToken: 600, IdToken: 600 },
+  ttl: { Session: 3600, Grant: 3600, Interaction: 600, AccessToken: 600, IdToken: 600, RefreshToken: 3600 },
 });
 
 provider.on('server_error', (ctx, err) => console.log('server error', err));
 provider.on('authorization.error', (ctx, err) => console.log('authorization error', err.message));
+provider.on('grant.success', (ctx) => console.log('granted', ctx.oidc.params.grant_type, ctx.oidc.client.clientId));
 provider.on('grant.error', (ctx, err) => console.log('grant error', err.error, err.error_description, err.error_detail ?? ''));
 
 const page = (uid) => `<!doctype html><title>Provider</title><h1>Provider</h1>
@@ -103,8 +113,27 @@ async function interaction(req, res) {
   await provider.interactionFinished(req, res, result, { mergeWithLastSubmission: false });
 }
 
+let down = false;
+
+// control does what a test wants.
+function control(url, res) {
+  if (url.pathname === '/test/remove') delete accounts[url.searchParams.get('login')];
+  else down = url.pathname === '/test/down';
+  res.end();
+}
+
 const callback = provider.callback();
 const server = http.createServer((req, res) => {
+  const url = new URL(req.url, issuer);
+  if (req.method === 'POST' && url.pathname.startsWith('/test/')) {
+    control(url, res);
+    return;
+  }
+  if (down) {
+    res.writeHead(503);
+    res.end();
+    return;
+  }
   if (!req.url.startsWith('/interaction/')) {
     callback(req, res);
     return;

@@ -86,6 +86,7 @@ var visited = []string{"/shop/x?y=1", "/staff/x?y=1", "/agents/x?y=1", "/partner
 //	in <email>   at the app, as somebody else
 //	password     at the password form alone
 //	choice       at a page with buttons, with or without the form
+//	passcode     at the passcode, which alone is missing
 //	enroll       at the wizard for a second factor
 //	at <client>  at the provider's page, as that client's guest
 //	switch       at a page that says who is signed in and offers to be another
@@ -122,6 +123,8 @@ func TestVisitingAudiences(t *testing.T) {
 			"choice | at work | at work | choice | password | at office"},
 		{"with a password", alice, func() *harness.Client { return g.signedIn(t, alice) },
 			"in | at work | switch | choice | enroll | outside"},
+		{"with a password, by somebody who has a second factor", carol, func() *harness.Client { return g.signedIn(t, carol) },
+			"in | at work | at work | choice | passcode | outside"},
 		{"with a password and a passcode", carol, func() *harness.Client {
 			b := g.Browser()
 			b.SetCookies(withPasscode.Cookies()...)
@@ -268,8 +271,8 @@ func (g *gate) visit(t *testing.T, b *harness.Client, p *harness.Provider, path,
 		return "choice"
 	case page.Status == http.StatusOK && password:
 		return "password"
-	case page.Status == http.StatusOK && page.URL.Path == "/auth-gateway/enroll":
-		return "enroll"
+	case page.Status == http.StatusOK && (page.URL.Path == "/auth-gateway/enroll" || page.URL.Path == "/auth-gateway/passcode"):
+		return strings.TrimPrefix(page.URL.Path, "/auth-gateway/")
 	case page.Status == http.StatusForbidden && page.ID("error-id") != "" && email != "" && strings.Contains(page.Text(), email):
 		if page.FormTo("/sign-out").Method == http.MethodPost {
 			return "switch"

@@ -72,6 +72,11 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err := p.places.first(p.places.settled(gateway.Check(app))); err != nil {
 		return nil, err
 	}
+	if app.Portal != "" && len(gateway.Origins) == 0 {
+		if err := checkNamed(h, at); err != nil {
+			return nil, err
+		}
+	}
 	return h.NewRoute(nil, gateway), nil
 }
 

@@ -23,6 +23,7 @@ func init() {
 //	auth_gateway {
 //		store    sqlite [<path>]
 //		secret   <placeholder> [<older placeholder>...]
+//		portal   <url>
 //		language <tag>
 //		mail smtp <host:port> {
 //			...
@@ -46,7 +47,7 @@ func init() {
 //		}
 //	}
 //
-// and the words of later.go. <placeholder> is {env.NAME} or {file.PATH}. See
+// <placeholder> is {env.NAME} or {file.PATH}. See
 // parser.mail, parser.sms, parser.sso and parser.audience for what they hold.
 func parseGlobal(d *caddyfile.Dispenser, existing any) (any, error) {
 	p := &parser{Dispenser: d, places: newPlaces()}
@@ -81,6 +82,7 @@ func (p *parser) globalWords(app *module.App) words {
 		"mail":     p.mail(app),
 		"sms":      p.sms(app),
 		"secret":   secret,
+		"portal":   oneValue("<url>", &app.Portal),
 		"language": oneValue("<tag>", &app.Language),
 		"brand": {block: true, read: func(caddyfile.Token, []caddyfile.Token) error {
 			accent := oneValue("<colour>", &app.Brand.Accent)
@@ -120,7 +122,6 @@ func (p *parser) globalWords(app *module.App) words {
 				return object(p, at, values[0], app.Audiences, audience, p.audience(audience))
 			}},
 	}
-	p.addLater(known)
 	return known
 }
 

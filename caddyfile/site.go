@@ -3,6 +3,7 @@ package caddyfile
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -47,6 +48,29 @@ func checkSite(h httpcaddyfile.Helper) error {
 		}
 	}
 	return nil
+}
+
+// checkNamed returns an error for an auth_gateway that stands in the block of a
+// site of which no exact name is known: a portal could send nobody back there. In
+// a block inside of the site it may be chosen by name.
+func checkNamed(h httpcaddyfile.Helper, at caddyfile.Token) error {
+	site, ok := siteBlock(h)
+	if !ok || site.IsNamedRoute {
+		return nil
+	}
+	outermost := slices.ContainsFunc(site.Segments, func(segment caddyfile.Segment) bool {
+		return segment.Directive() == name && segment[0].File == at.File && segment[0].Line == at.Line
+	})
+	if !outermost {
+		return nil
+	}
+	for _, key := range site.Keys {
+		address, err := httpcaddyfile.ParseAddress(key.Text)
+		if err != nil || address.Host != "" && !strings.ContainsAny(address.Host, "*{") {
+			return nil
+		}
+	}
+	return errAt(at, "a portal sends people back to exact names only, and this site has none: add `origin https://…`, its own address")
 }
 
 // gatesIn finds the directives in the segments of a block, in the order in

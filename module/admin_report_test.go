@@ -139,7 +139,7 @@ func TestReportThatCannotBeMailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, door := range d.doors {
-		if err := d.sites.add([]string{"https://app.example.com"}, door); err != nil {
+		if err := d.sites.add(&Gateway{Origins: []string{"https://app.example.com"}, rules: rules{main: door}}); err != nil {
 			t.Fatal(err)
 		}
 	}

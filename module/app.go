@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
@@ -37,6 +38,14 @@ type App struct {
 	// older ones that are still accepted. Default: one is made at the first
 	// start and kept in Caddy's storage.
 	Secrets []string `json:"secrets,omitempty"`
+
+	// Portal is the origin of one host that has the pages of every site, so
+	// that providers need to know of one redirect address only. A site with
+	// that host must have a gateway. People are sent back to the exact names
+	// of the sites of this configuration, and to nothing else: sites that are
+	// chosen by a wildcard need origins. The placeholders {env.NAME} and
+	// {file.PATH} are resolved. Default: each site has its own pages.
+	Portal string `json:"portal,omitempty"`
 
 	// Language is the BCP 47 tag of the language of every page; "en" and
 	// "ja" are complete. Default: what the browser asks for.
@@ -75,6 +84,7 @@ type App struct {
 	keys    map[string]*sso.ClientKey // of SSO configs that have one, by name
 	answers *answer.Answers
 	sites   sites
+	portal  *portal       // nil without one
 	asserts atomic.Bool   // a gateway signs assertions
 	started chan struct{} // closed by Start
 	service atomic.Pointer[service]
@@ -106,6 +116,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	if a.keys, err = a.readClientKeys(); err != nil {
 		return err
+	}
+	if a.Portal != "" {
+		a.portal = new(portal)
+		if a.portal.origin, err = policy.ParseOrigin(a.Portal); err != nil {
+			return fmt.Errorf("portal: %w", err)
+		}
+		a.sites.portal = a.portal.origin
 	}
 	if a.engine, err = borrowEngine(a.databasePath()); err != nil {
 		return err
@@ -170,6 +187,11 @@ func (a *App) databasePath() string {
 
 // Start opens the store and begins to answer.
 func (a *App) Start() error {
+	if a.portal != nil {
+		if err := a.findSites(); err != nil {
+			return err
+		}
+	}
 	ring, err := a.loadRing()
 	if err != nil {
 		return err
@@ -184,6 +206,15 @@ func (a *App) Start() error {
 	a.service.Store(s)
 	close(a.started)
 	return nil
+}
+
+// findSites tells the portal of the sites that there are.
+func (a *App) findSites() error {
+	var servers map[string]*caddyhttp.Server
+	if loaded, err := a.ctx.AppIfConfigured("http"); err == nil {
+		servers = loaded.(*caddyhttp.App).Servers
+	}
+	return a.portal.findSites(a.sites.gateways(), servers)
 }
 
 // Stop ends what Start began. Requests that are still under way keep what they

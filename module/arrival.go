@@ -24,6 +24,7 @@ type arrival struct {
 	public   bool
 	door     *policy.Door
 	origin   policy.Origin
+	portal   bool // the site is the portal
 }
 
 // arrive looks at a request as it came, before any rewrite, and refuses what
@@ -39,7 +40,9 @@ func (g *Gateway) arrive(r *http.Request) (arrival, *answer.Refusal) {
 	a.own = a.path == answer.Root || strings.HasPrefix(a.path, answer.Root+"/")
 
 	var err error
-	if a.origin, err = g.rules.site.Origin(siteArrival(r)); err != nil {
+	if p := g.app.portal; p != nil && p.origin.IsHost(r.Host) {
+		a.origin, a.portal = p.origin, true
+	} else if a.origin, err = g.rules.site.Origin(siteArrival(r)); err != nil {
 		return a, &answer.Refusal{Kind: pages.OriginUnclear, Cause: err}
 	}
 	switch {

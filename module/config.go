@@ -81,6 +81,7 @@ func (a *App) resolve() (wrong mistake.List) {
 
 	one(&wrong, "store", mistake.Whole, &a.Store.Path)
 	all(&wrong, "secret", a.Secrets)
+	one(&wrong, "portal", mistake.Whole, &a.Portal)
 	one(&wrong, "language", mistake.Whole, &a.Language)
 
 	var brand mistake.List
@@ -161,6 +162,10 @@ func (a *App) resolve() (wrong mistake.List) {
 // with placeholders in them are judged as they stand.
 func (a *App) Check() (wrong mistake.List) {
 	wrong = append(wrong, a.Store.Validate()...)
+	if a.Portal != "" {
+		_, err := policy.ParseOrigin(a.Portal)
+		wrong.Add("portal", err)
+	}
 	wrong.Add("language", checkLanguage(a.Language))
 	wrong.Within("brand", a.Brand.Validate())
 	if a.Mail != nil {

@@ -77,7 +77,7 @@ func (g *Gateway) Check(a *App) (wrong mistake.List) {
 	checkRules(&wrong, "allow", g.Allow)
 	checkRules(&wrong, "deny", g.Deny)
 
-	if a.Mail != nil && len(g.Origins) == 0 {
+	if a.Mail != nil && len(g.Origins) == 0 && a.Portal == "" {
 		wrong.Addf("auth_gateway", "needs an origin where mail is configured, since links in mails are built from it: add `origin https://…`, the site's own address")
 	}
 	origins := make(map[policy.Origin]bool)

@@ -13,7 +13,6 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/session"
-	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
 )
 
 func init() {
@@ -115,7 +114,7 @@ func (g *Gateway) provision(app *App) (err error) {
 	if g.Assertion != nil {
 		g.app.asserts.Store(true)
 	}
-	if err := g.app.sites.add(g.Origins, g.rules.main); err != nil {
+	if err := g.app.sites.add(g); err != nil {
 		return err
 	}
 	// The store must not close while this gateway serves, even if the app
@@ -215,7 +214,11 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 	if a.path == answer.JWKS && g.Assertion != nil {
 		return g.publishKeys(w, r, a, s)
 	}
-	visit := g.visit(r, a)
+	visit, site := g.visit(r, a), g.signInSite(a)
+	if site.Portal != nil && !site.Portal.Here {
+		s.conversation.ServeHTTP(w, r, a.path, visit, site)
+		return nil
+	}
 	below := func(address string) bool { return a.path == address || strings.HasPrefix(a.path, address+"/") }
 	switch {
 	case below(answer.Account):
@@ -225,7 +228,7 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 		s.console.ServeHTTP(w, r, a.path, visit)
 		return nil
 	}
-	s.conversation.ServeHTTP(w, r, a.path, visit, signin.Site{Door: g.rules.door, Ranged: g.rules.ranged})
+	s.conversation.ServeHTTP(w, r, a.path, visit, site)
 	return nil
 }
 

@@ -12,6 +12,7 @@ const (
 	PasswordOff      ErrorKind = "password_off"       // outside every range, and no password
 	UnknownSSO       ErrorKind = "unknown_sso"        // no such SSO config, or assigned nowhere
 	FlowExpired      ErrorKind = "flow_expired"       // too slow, or too many tabs
+	TicketEnded      ErrorKind = "ticket_ended"       // from the portal: too slow, used, or another browser's
 	LinkExpired      ErrorKind = "link_expired"       // one-time link used or expired
 	ReportExpired    ErrorKind = "report_expired"     // link to a report expired, or never was one
 	NothingSent      ErrorKind = "nothing_sent"       // a form was posted without a session
@@ -28,6 +29,7 @@ const (
 	StoreUnavailable  ErrorKind = "store_unavailable"
 	Busy              ErrorKind = "busy"
 	OriginUnclear     ErrorKind = "origin_unclear"     // the site's own address cannot be told
+	SiteUnknown       ErrorKind = "site_unknown"       // the portal does not know the site's own address
 	RangesUndecidable ErrorKind = "ranges_undecidable" // the client's address can be forged
 )
 
@@ -127,6 +129,7 @@ var errorKinds = map[ErrorKind]consequences{
 	PasswordOff:      {http.StatusForbidden, WayTryAgain},
 	UnknownSSO:       {http.StatusNotFound, WaySignIn},
 	FlowExpired:      {http.StatusBadRequest, WaySignIn},
+	TicketEnded:      {http.StatusBadRequest, WayTryAgain},
 	LinkExpired:      {http.StatusGone, WaySignIn},
 	ReportExpired:    {http.StatusGone, WayBack},
 	NothingSent:      {http.StatusUnauthorized, WaySignIn},
@@ -140,6 +143,7 @@ var errorKinds = map[ErrorKind]consequences{
 	StoreUnavailable:  {http.StatusServiceUnavailable, WayTryAgain},
 	Busy:              {http.StatusServiceUnavailable, WayTryAgain},
 	OriginUnclear:     {http.StatusForbidden, WayTryAgain},
+	SiteUnknown:       {http.StatusForbidden, WayTryAgain},
 	RangesUndecidable: {http.StatusServiceUnavailable, WayTryAgain},
 
 	ProviderUnreachable:    {http.StatusBadGateway, WayTryAgain},

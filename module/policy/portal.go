@@ -56,6 +56,12 @@ func (o Origin) IsHost(host string) bool {
 	return ok && read == o.Host
 }
 
+// IsName reports whether a host without a port is that of the origin.
+func (o Origin) IsName(host string) bool {
+	beside, ok := o.Beside(host)
+	return ok && beside == o
+}
+
 // Beside is the origin of another host with the same scheme and port. ok is
 // false if a browser would not send cookies there that can be trusted, or host
 // is none.

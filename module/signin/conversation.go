@@ -71,6 +71,10 @@ type Site struct {
 	// Ranged: the way in to some of its audiences depends on the client's
 	// address.
 	Ranged bool
+
+	// Portal has the pages of this site, or is this site. nil: each site has
+	// its own.
+	Portal *Portal
 }
 
 // New returns the conversation of a configuration.
@@ -111,6 +115,10 @@ func (c *Conversation) ServeHTTP(w http.ResponseWriter, r *http.Request, path st
 		return
 	}
 	c.Pages.KeepLanguage(w, r, visit.Secure)
+	if x.isBehindPortal() {
+		x.serveBehindPortal(path)
+		return
+	}
 	if visit.Forgeable && site.Ranged && decidesByAddress(path) {
 		x.refuse(answer.Refusal{
 			Kind:  pages.RangesUndecidable,
@@ -182,10 +190,17 @@ func (x *exchange) write(status int, self string, page pages.Page) {
 }
 
 func (x *exchange) view(self string) pages.View {
-	return pages.View{Host: x.visit.Host, Language: x.Pages.Language(x.r), Self: self}
+	view := pages.View{Host: x.visit.Host, Language: x.Pages.Language(x.r), Self: self}
+	if to, ok := x.elsewhere(x.going); ok {
+		// A form may end up there, by the redirects that follow it.
+		_, view.Host, _ = strings.Cut(to.origin, "://")
+		view.FormTargets = []string{to.origin}
+	}
+	return view
 }
 
-// redirect sends a person on to a path of this site: after a GET with 302, and
+// redirect sends a person on to a path of this site, or to an address that is
+// known to be of one behind the same portal, or of the portal: after a GET with 302, and
 // after a POST with 303, so that reloading does not post again.
 func (x *exchange) redirect(path string) {
 	status := http.StatusFound

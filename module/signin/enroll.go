@@ -62,7 +62,7 @@ func (x *exchange) writeEnrollment(found *flow, method store.Method, phone strin
 		Message:   message,
 	}
 	if page.ByChoice {
-		page.StartOver = found.ReturnTo
+		page.StartOver = x.linkOnward(found.ReturnTo)
 	}
 	if len(found.factors) == 0 { // otherwise there are recovery codes already
 		page.Step, page.Steps = enrollMethod, enrollSteps
@@ -253,13 +253,13 @@ func (x *exchange) finishEnrollment(found *flow, method store.Method, code strin
 	}
 	x.finish(found)
 	if codes == nil { // there are some from an earlier factor
-		x.redirect(onward)
+		x.onward(onward)
 		return
 	}
 	x.write(statusOK, "", pages.RecoveryCodes{
 		Codes:    codes,
 		Email:    found.account.Attributes.Email,
-		Continue: onward,
+		Continue: x.linkOnward(onward),
 		Account:  aboutThemselves(onward),
 		Step:     enrollCodes,
 		Steps:    enrollSteps,

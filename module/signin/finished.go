@@ -24,8 +24,13 @@ func newFinished() finished {
 func (x *exchange) finish(f *flow) {
 	x.flows.clear(x, f.id)
 	x.sending.end(f)
+	x.finishedAt(f.id, f.ReturnTo)
+}
+
+// finishedAt notes where a flow has led.
+func (x *exchange) finishedAt(flow, returnTo string) {
 	if device := x.devices.read(x); device != nil {
-		x.finished.led.Set(finishedFlow{device.ID, f.id}, f.ReturnTo)
+		x.finished.led.Set(finishedFlow{device.ID, flow}, returnTo)
 	}
 }
 

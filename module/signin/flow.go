@@ -53,11 +53,15 @@ type flowCookie struct {
 	// a flow knows is in the store, so an old cookie restores nothing.
 	Token string `json:"t,omitempty"`
 
+	// Portal is a flow that waits for a ticket from the portal. Nothing is
+	// kept in the store for it either.
+	Portal *portalFlow `json:"o,omitempty"`
+
 	// Provider is a flow that waits for a provider. Nothing is kept in the
 	// store for it before the provider has been believed.
 	Provider *providerFlow `json:"p,omitempty"`
 
-	// ReturnTo is where the person is going, where Provider does not say.
+	// ReturnTo is where the person is going, where neither of those says it.
 	ReturnTo string `json:"r,omitempty"`
 
 	// PushedOut by newer ones: nothing but ReturnTo is left of it.
@@ -73,13 +77,25 @@ type providerFlow struct {
 	SSO      string      `json:"s"`
 	Pending  sso.Pending `json:"p"`
 	ReturnTo string      `json:"r"`
+	// Family is that of the session that the browser had then, if it had one.
+	Family []byte `json:"f,omitempty"`
 }
+
+// portalFlow is a sign-in that is away at the portal.
+type portalFlow struct {
+	// Binding is what the ticket is bound to, by its hash.
+	Binding  string `json:"b"`
+	ReturnTo string `json:"r"`
+}
+
+// flowIDSize is how long the id of a flow is.
+const flowIDSize = 16
 
 // newFlowID returns the id of a new flow; it is part of the cookie's name and the
 // value of the hidden field "flow".
 func newFlowID() string {
 	token, _ := secret.NewToken()
-	return token[:16]
+	return token[:flowIDSize]
 }
 
 // set gives the browser the cookie of a flow, and ends its oldest ones if it has
@@ -119,8 +135,11 @@ func (f flowCookies) pushOut(x *exchange, c flowCookie) {
 
 // going is where the person of the flow is going.
 func (c flowCookie) going() string {
-	if c.Provider != nil {
+	switch {
+	case c.Provider != nil:
 		return c.Provider.ReturnTo
+	case c.Portal != nil:
+		return c.Portal.ReturnTo
 	}
 	return c.ReturnTo
 }
@@ -328,7 +347,8 @@ func (x *exchange) openFlow(c flowCookie, stages []store.Stage) (*flow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking up a flow: %w", err)
 	}
-	found.door = x.site.Door(pathOf(found.ReturnTo))
+	found.ReturnTo = x.readReturnTo(found.ReturnTo)
+	found.door = x.doorTo(found.ReturnTo)
 	switch {
 	case !slices.Contains(stages, found.Stage),
 		!x.Clock().Before(found.ExpiresAt),

@@ -150,7 +150,7 @@ func (x *exchange) checkPasscode(found *flow, method store.Method, code string, 
 	x.Trail.Announce(event)
 	if x.signedIn(token, found.AccountID, found.door) {
 		x.finish(found)
-		x.redirect(found.ReturnTo)
+		x.onward(found.ReturnTo)
 	}
 }
 

@@ -34,7 +34,7 @@ func (x *exchange) takePassword() {
 	form := x.r.PostForm
 	returnTo, again := x.returnTo(form), form.Get("again") != ""
 	x.going = returnTo
-	door := x.site.Door(pathOf(returnTo))
+	door := x.doorTo(returnTo)
 	if !door.OffersPassword(x.visit.Client) {
 		x.refuse(answer.Refusal{
 			Kind:  pages.WayRefused,
@@ -194,7 +194,7 @@ func (x *exchange) completePassword(o opening) {
 	}
 	x.Trail.Announce(event)
 	if x.signedIn(token, o.account.ID, o.door) {
-		x.redirect(o.returnTo)
+		x.onward(o.returnTo)
 	}
 }
 

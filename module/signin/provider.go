@@ -30,7 +30,7 @@ func (x *exchange) startProvider(name string) {
 	}
 	returnTo := x.returnTo(query)
 	x.going = returnTo
-	door := x.site.Door(pathOf(returnTo))
+	door := x.doorTo(returnTo)
 	if !x.active(name) {
 		return
 	}
@@ -75,6 +75,11 @@ func (x *exchange) sendToProvider(name string, door *policy.Door, returnTo strin
 	if !x.offered(name, door) {
 		return
 	}
+	live, err := x.Sessions.Find(x.r, x.visit.Secure)
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
 	id := newFlowID()
 	random, _ := secret.NewToken()
 	address, pending, err := x.Providers[name].Start(x.r.Context(), x.callback(name), id+"."+random)
@@ -82,8 +87,11 @@ func (x *exchange) sendToProvider(name string, door *policy.Door, returnTo strin
 		x.providerFault(name, err)
 		return
 	}
-	err = x.flows.set(x, id, flowCookie{Provider: &providerFlow{SSO: name, Pending: pending, ReturnTo: returnTo}})
-	if err != nil {
+	flow := &providerFlow{SSO: name, Pending: pending, ReturnTo: returnTo}
+	if live != nil {
+		flow.Family = live.Session.Family
+	}
+	if err := x.flows.set(x, id, flowCookie{Provider: flow}); err != nil {
 		x.storeFault(err)
 		return
 	}
@@ -131,8 +139,9 @@ func (x *exchange) finishProvider(name string) {
 		x.flowGone(name, fmt.Errorf("the sign-in began with sso %s and came back to the callback of sso %s", flow.SSO, name))
 		return
 	}
+	flow.ReturnTo = x.readReturnTo(flow.ReturnTo)
 	x.going = flow.ReturnTo
-	door := x.site.Door(pathOf(flow.ReturnTo))
+	door := x.doorTo(flow.ReturnTo)
 	if !x.offered(name, door) {
 		return
 	}
@@ -142,9 +151,18 @@ func (x *exchange) finishProvider(name string) {
 	}
 	// The state is used up before the code is spent, so neither can be
 	// played back, whatever happens in between.
-	used := false
-	err := x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
+	used, ended := false, false
+	before, err := x.current()
+	if err != nil {
+		x.storeFault(err)
+		return
+	}
+	err = x.Store.Update(x.detached(), func(tx store.Tx) (err error) {
 		used, err = tx.UseState(secret.TokenID(state), x.Clock().Add(2*flowLifetime))
+		if err == nil && flow.Family != nil && before == nil {
+			alive, asked := tx.FamilyAlive(flow.Family)
+			ended, err = !alive, asked
+		}
 		return err
 	})
 	if err != nil {
@@ -154,6 +172,11 @@ func (x *exchange) finishProvider(name string) {
 	x.flows.clear(x, id)
 	if !used {
 		x.flowGone(name, errors.New("that state has been used before"))
+		return
+	}
+	if ended {
+		// Signing out, on whatever site, ends what was under way then.
+		x.flowGone(name, errors.New("the session in which the sign-in began has been ended since"))
 		return
 	}
 	assertion, err := x.Providers[name].Finish(x.r.Context(), flow.Pending, x.callback(name), query)
@@ -227,7 +250,7 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, began 
 	}
 	x.Trail.Announce(event)
 	if x.signedIn(token, in.ID, door) {
-		x.redirect(returnTo)
+		x.onward(returnTo)
 	}
 }
 

@@ -27,7 +27,7 @@ func (x *exchange) showWayIn() {
 	}
 	returnTo := x.returnTo(query)
 	x.going = returnTo
-	door := x.site.Door(pathOf(returnTo))
+	door := x.doorTo(returnTo)
 
 	live, err := x.Sessions.Find(x.r, x.visit.Secure)
 	if err != nil {
@@ -59,7 +59,10 @@ func (x *exchange) showWayIn() {
 func (x *exchange) goOn(live *session.Live, door *policy.Door, returnTo string) bool {
 	switch x.verdict(door, returnTo, live.Made()) {
 	case policy.Opens:
-		x.redirect(returnTo)
+		if x.tooOldFor(live, door, returnTo) {
+			return false
+		}
+		x.sendOn(live, returnTo)
 	case policy.NeedsPasscode:
 		x.stepUp(live, door, returnTo, store.StagePasscode)
 	case policy.NeedsEnrollment:
@@ -110,7 +113,7 @@ func (x *exchange) stepUp(live *session.Live, door *policy.Door, returnTo string
 // a second factor, although they are signed in.
 func (x *exchange) signInAgain(live *session.Live, door *policy.Door, returnTo string) {
 	if live != nil && live.Fresh(x.Clock()) && x.verdict(door, returnTo, live.Made()) == policy.Opens {
-		x.redirect(returnTo)
+		x.sendOn(live, returnTo)
 		return
 	}
 	if !door.OffersPassword(x.visit.Client) {
@@ -191,12 +194,10 @@ func (x *exchange) verdict(door *policy.Door, returnTo string, made policy.Made)
 	return door.Opens(made)
 }
 
-// returnTo is where a person is going, if that is plainly a path of this site.
-func (x *exchange) returnTo(values url.Values) string {
-	return policy.ReturnTo(values.Get("return_to"), x.visit.Origin)
-}
+// returnTo is where the person says that they are going, see readReturnTo.
+func (x *exchange) returnTo(values url.Values) string { return x.readReturnTo(values.Get("return_to")) }
 
-// pathOf is the canonical path of an address that policy.ReturnTo returned.
+// pathOf is the canonical path of a path that policy.ReturnTo returned.
 func pathOf(returnTo string) string {
 	raw, _, _ := strings.Cut(returnTo, "?")
 	decoded, err := url.PathUnescape(raw)

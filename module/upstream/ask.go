@@ -221,11 +221,16 @@ func (r *Revalidator) goOn(q *question, now time.Time, a *sso.Assertion) time.Ti
 	return q.due(q.row)
 }
 
-// end ends the session, with all that was made from it.
+// end ends the session, with all that was made from it. This is the one place
+// where a no of the provider takes effect. A sign-in that has taken the place of
+// the one asked about meanwhile is none of its business.
 func (r *Revalidator) end(q *question, now time.Time, why string) time.Time {
 	event := store.Event{Action: "sign-out", Outcome: audit.Success, AccountID: q.session.AccountID, How: q.how(), Detail: why}
 	ended := false
 	err := r.surely(q, func(tx store.Tx) error {
+		if _, err := tx.Session(q.row.Session); err != nil {
+			return err
+		}
 		alive, err := tx.EndFamily(q.session.Family)
 		if err != nil || !alive {
 			return err

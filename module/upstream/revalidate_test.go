@@ -310,6 +310,83 @@ func TestOneQuestionAtATime(t *testing.T) {
 	}
 }
 
+// TestFamily: what was made from a session is asked about as one with it, however
+// it is used, and ends with it.
+func TestFamily(t *testing.T) {
+	w := newWorld(t)
+	w.behave(func(b *providertest.Behaviour) { b.Rotate = true })
+	r, portal := w.revalidator(), w.signIn()
+	family := []*browser{portal, portal.another(), portal.another()}
+	stranger := w.signIn()
+	for round := 1; round <= 2; round++ {
+		w.pass(every)
+		for _, b := range family {
+			w.look(r, b)
+		}
+		if n := w.asked(); n != round {
+			t.Fatalf("round %d: asked %d times", round, n)
+		}
+	}
+	w.pass(every)
+	w.behave(func(b *providertest.Behaviour) { b.RefreshError = "invalid_grant" })
+	w.look(r, family[2])
+	for i, b := range family {
+		if b.request() != nil {
+			t.Errorf("session %d goes on", i)
+		}
+	}
+	if stranger.request() == nil {
+		t.Error("another browser's session has ended")
+	}
+}
+
+// TestSignedInAgainMeanwhile: the answer about a sign-in that is over is not held
+// against the one that took its place.
+func TestSignedInAgainMeanwhile(t *testing.T) {
+	for name, refuse := range map[string]string{"no": "invalid_grant", "yes": ""} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r, b := w.revalidator(), w.signIn()
+			w.pass(every)
+			var later *browser
+			w.behave(func(b *providertest.Behaviour) { b.RefreshError = refuse })
+			_, old := b.row()
+			w.breaks(func(op string) error {
+				if op == "update" && later == nil && w.asked() == 1 {
+					later = &browser{} // once
+					later = w.signInPlaceOf(b.ID)
+				}
+				return nil
+			})
+			w.look(r, b)
+			if later == nil || later.request() == nil {
+				t.Fatalf("the new session has ended: %v", w.events(b.AccountID))
+			}
+			if _, kept := later.row(); kept.RefreshToken == "" || kept.RefreshToken == old.RefreshToken {
+				t.Errorf("kept %+v", kept)
+			}
+		})
+	}
+}
+
+// TestUsedDoesNotBlock: a line that is full is no reason to hold up a request.
+func TestUsedDoesNotBlock(t *testing.T) {
+	w := newWorld(t)
+	r, b := w.revalidator(), w.signIn()
+	r.Close() // nobody takes anything out of the line
+	for i := range maxWaiting + 10 {
+		s := b.Session
+		s.Family = fmt.Append(nil, i)
+		r.Used(s)
+	}
+	if n := len(r.lines["okta"].waiting); n != maxWaiting {
+		t.Errorf("%d wait", n)
+	}
+	if _, known := r.lines["okta"].next.GetIfPresent(fmt.Sprint(maxWaiting + 1)); known {
+		t.Error("one that found no room does not come back with its next request")
+	}
+}
+
 // TestOutage: while the provider cannot say anything everybody goes on, it is left
 // alone for longer and longer, and that is logged once.
 func TestOutage(t *testing.T) {
@@ -363,7 +440,7 @@ func TestStoreAtFault(t *testing.T) {
 	w := newWorld(t)
 	r, b := w.revalidator(), w.signIn()
 	_, had := b.row()
-	commits := 0
+	commits := 0 // by one at a time
 	w.behave(func(b *providertest.Behaviour) {
 		b.Rotate = true
 		b.RefreshResponse = func(map[string]any) {

@@ -68,11 +68,12 @@ func newWorld(t *testing.T, changes ...func(*sso.Config)) *world {
 	w.must(err)
 	w.store = storetest.Failing(opened, func(op string) error {
 		w.mu.Lock()
-		defer w.mu.Unlock()
-		if w.fault == nil {
+		fault := w.fault
+		w.mu.Unlock()
+		if fault == nil {
 			return nil
 		}
-		return w.fault(op)
+		return fault(op)
 	})
 	ring, err := secret.NewRing(strings.Repeat("s", 32))
 	w.must(err)
@@ -136,6 +137,12 @@ type browser struct {
 // signIn signs in, at the provider, whoever it says it is.
 func (w *world) signIn() *browser {
 	w.Helper()
+	return w.signInPlaceOf(nil)
+}
+
+// signInPlaceOf does so in a browser that has been signed in already.
+func (w *world) signInPlaceOf(before []byte) *browser {
+	w.Helper()
 	address, pending, err := w.sso.Start(w.Context(), "https://app.example.test/callback", "state")
 	w.must(err)
 	said, err := w.sso.Finish(w.Context(), pending, "https://app.example.test/callback", w.idp.Authorize(w.T, address))
@@ -144,13 +151,30 @@ func (w *world) signIn() *browser {
 	_, err = w.people.SignInThroughProvider(w.Context(), account.Assertion{
 		Issuer: said.Issuer, Subject: said.Subject, SSO: "okta", Email: said.Email, EmailVerified: said.EmailVerified, Attributes: said.Attributes, Changes: said.Changes,
 	}, w.rules, func(tx store.Tx, in account.SignedIn) (err error) {
-		token, err = w.keeper.Begin(tx, session.Beginning{AccountID: in.ID, Epoch: in.Epoch, SSO: "okta", Audience: "team", SignedInAt: w.Now()})
+		token, err = w.keeper.Begin(tx, session.Beginning{AccountID: in.ID, Epoch: in.Epoch, SSO: "okta", Audience: "team", SignedInAt: w.Now(), Replaces: before})
 		if err != nil {
 			return err
 		}
 		return w.sessions.Keep(tx, secret.TokenID(token), "okta", said)
 	})
 	w.must(err)
+	return w.browser(token)
+}
+
+// another makes a session from that of the browser, as a portal does for a site.
+func (b *browser) another() *browser {
+	w := b.w
+	w.Helper()
+	var token string
+	w.must(w.store.Update(w.Context(), func(tx store.Tx) (err error) {
+		token, err = w.keeper.Begin(tx, session.Beginning{AccountID: b.AccountID, Epoch: b.Epoch, SSO: b.SSO, Audience: "team", SignedInAt: b.SignedInAt, Family: b.Family})
+		return err
+	}))
+	return w.browser(token)
+}
+
+func (w *world) browser(token string) *browser {
+	w.Helper()
 	recorder := httptest.NewRecorder()
 	w.must(w.keeper.SetCookie(recorder, token, "team", true))
 	b := &browser{w: w, cookie: recorder.Result().Cookies()[0]}

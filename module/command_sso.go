@@ -21,8 +21,9 @@ func ssoCommand() *cobra.Command {
 Asks the identity provider of an SSO config, as the gateway would, and says what
 is wrong: whether it can be reached and is the configured issuer, whether its
 keys can be used and its clock agrees, which scopes and which kind of PKCE it
-has, whether it takes the client's credentials, and whether it knows the redirect
-address of each site. What cannot be told without signing in is said to be so.
+has, whether it can be asked again as revalidate wants, whether it takes the
+client's credentials, and whether it knows the redirect address of each site.
+What cannot be told without signing in is said to be so.
 
 Fails if anything is wrong.
 `,

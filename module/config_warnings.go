@@ -3,6 +3,7 @@ package module
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/mistake"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
@@ -12,15 +13,22 @@ import (
 // configuration before defaults are filled in: only what is written can be meant
 // otherwise.
 func (a *App) Warnings() (odd mistake.List) {
-	assigned := make(map[string]bool)
+	assigned := make(map[string]time.Duration) // how long its sessions last at most
 	for _, audience := range a.Audiences {
+		lifetime := time.Duration(audience.SessionLifetime)
+		if lifetime == 0 {
+			lifetime = policy.DefaultSessionLifetime
+		}
 		for _, name := range audience.SSO {
-			assigned[name] = true
+			assigned[name] = max(assigned[name], lifetime)
 		}
 	}
 	for name := range sorted(a.SSO) {
-		if !assigned[name] {
+		lifetime, ok := assigned[name]
+		if !ok {
 			odd.Addf("sso "+name, "is assigned to no audience and therefore inactive: add `sso %s` to an audience", name)
+		} else if every := time.Duration(a.SSO[name].Revalidate); every*3/4 >= lifetime {
+			odd.Addf("sso "+name, "revalidate never asks about anybody: sessions end before, after %s at most", lifetime)
 		}
 		odd.Within("sso "+name, a.SSO[name].Warnings())
 	}

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/goleak"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/sso"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -38,7 +40,12 @@ func (w whole) Run() int {
 func TestManyReloads(t *testing.T) {
 	leavesNothing(t)
 	path := filepath.Join(t.TempDir(), "used.db")
-	app, g := load(t, path, &App{})
+	configuration := func() *App {
+		return &App{SSO: map[string]*sso.Config{"okta": {
+			Issuer: "https://okta.example.test", ClientID: "x", Admit: []string{"any"}, Revalidate: caddy.Duration(time.Hour),
+		}}}
+	}
+	app, g := load(t, path, configuration())
 	must(t, app.Start())
 	current := &gate{Gateway: g, account: store.Account{ID: store.NewID(), CreatedAt: time.Now()}}
 	current.account.Attributes.Email, current.account.Attributes.Role = "alice@example.test", "end-user"
@@ -47,7 +54,7 @@ func TestManyReloads(t *testing.T) {
 
 	running := 0
 	for i := range 30 {
-		next, nextGateway := load(t, path, &App{})
+		next, nextGateway := load(t, path, configuration())
 		if i%3 == 2 { // and some never start
 			must(t, next.Cleanup())
 			must(t, nextGateway.Cleanup())

@@ -245,12 +245,13 @@ func (g *Gateway) challenge(w http.ResponseWriter, r *http.Request, a arrival) e
 
 // keepOut answers somebody who is signed in and may not enter all the same.
 func (g *Gateway) keepOut(w http.ResponseWriter, r *http.Request, a arrival, s *service, live *session.Live, why string) error {
-	return g.refuse(w, r, a, answer.Refusal{
+	refusal := answer.Refusal{
 		Kind:   pages.NotAllowed,
 		Cause:  errors.New(why),
 		Detail: pages.Detail{Email: live.Account.Attributes.Email},
-		Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: s.conversation.FormToken(w, r, g.visit(r, a))},
-	})
+	}
+	s.conversation.SwitchAccount(w, r, g.visit(r, a), live, &refusal)
+	return g.refuse(w, r, a, refusal)
 }
 
 // refuse answers with a page or a problem.

@@ -128,15 +128,15 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		OwnForm:   s.conversation.OwnForm,
 	})
 	s.console = console.New(console.Config{
-		Store:     a.engine.store,
-		Ring:      ring,
-		People:    s.people,
-		Sessions:  keeper,
-		Trail:     s.trail,
-		Answers:   a.answers,
-		Doors:     a.doors,
-		FormToken: s.conversation.FormToken,
-		Clock:     time.Now,
+		Store:         a.engine.store,
+		Ring:          ring,
+		People:        s.people,
+		Sessions:      keeper,
+		Trail:         s.trail,
+		Answers:       a.answers,
+		Doors:         a.doors,
+		SwitchAccount: s.conversation.SwitchAccount,
+		Clock:         time.Now,
 	})
 	s.programs, err = program.New(program.Config{
 		Ring:     ring,

@@ -29,6 +29,10 @@ type Refusal struct {
 	Detail pages.Detail
 	Way    pages.Way
 
+	// FormTargets are origins beside this site at which a form of the page may
+	// end up.
+	FormTargets []string
+
 	// ReturnTo is where the person is going, a path of this site, which
 	// signing in again leads to. "" if nobody knows.
 	ReturnTo string
@@ -86,7 +90,7 @@ func (a *Answers) Refuse(w http.ResponseWriter, r *http.Request, visit policy.Vi
 		h.Set("Retry-After", Seconds(max(refusal.RetryAfter, time.Second)))
 	}
 	if IsNavigation(r) || r.Method == http.MethodPost && wantsPage(r) {
-		view := pages.View{Host: visit.Host, Language: a.Pages.Language(r), SignIn: SignInFor(refusal.ReturnTo)}
+		view := pages.View{Host: visit.Host, Language: a.Pages.Language(r), SignIn: SignInFor(refusal.ReturnTo), FormTargets: refusal.FormTargets}
 		if IsNavigation(r) {
 			view.Self, view.Again = repeatable(visit)
 		}

@@ -27,10 +27,10 @@ type Config struct {
 	Trail    *audit.Trail
 	Answers  *answer.Answers
 	Doors    map[string]*policy.Door // by the name of the audience
-	// FormToken returns the hidden flow of forms that belong to no sign-in
-	// under way, see signin.Conversation.
-	FormToken func(http.ResponseWriter, *http.Request, policy.Visit) string
-	Clock     func() time.Time
+	// SwitchAccount has the page of a refusal offer another account, see
+	// signin.Conversation.
+	SwitchAccount func(http.ResponseWriter, *http.Request, policy.Visit, *session.Live, *answer.Refusal)
+	Clock         func() time.Time
 }
 
 // Console answers below answer.Admin, on every site of a configuration.
@@ -80,13 +80,14 @@ func (c *Console) administrator(w http.ResponseWriter, r *http.Request, visit po
 	case policy.Opens:
 		return live
 	case policy.NotMember:
-		c.Answers.Refuse(w, r, visit, answer.Refusal{
+		refusal := answer.Refusal{
 			Kind:     pages.NotAllowed,
 			Cause:    errors.New("only administrators who belong to an audience may open the console"),
 			Detail:   pages.Detail{Email: live.Account.Attributes.Email},
-			Way:      pages.Way{Kind: pages.WaySwitchAccount, Flow: c.FormToken(w, r, visit)},
 			ReturnTo: policy.ReturnTo(visit.Asked, visit.Origin),
-		})
+		}
+		c.SwitchAccount(w, r, visit, live, &refusal)
+		c.Answers.Refuse(w, r, visit, refusal)
 	default:
 		c.Answers.Challenge(w, r, visit, answer.Challenged{Original: visit.Asked})
 	}

@@ -84,9 +84,11 @@ func newOffice(t *testing.T, secrets ...string) *office {
 	trail := audit.New(failing, zap.NewNop(), clock)
 	o.Console = console.New(console.Config{
 		Store: failing, Ring: ring, Sessions: keeper, Trail: trail, Doors: doors, Clock: clock,
-		People:    account.New(account.Config{Store: failing, Ring: ring, Clock: clock}),
-		Answers:   &answer.Answers{Pages: look, Log: zap.NewNop()},
-		FormToken: func(http.ResponseWriter, *http.Request, policy.Visit) string { return "the-form-token" },
+		People:  account.New(account.Config{Store: failing, Ring: ring, Clock: clock}),
+		Answers: &answer.Answers{Pages: look, Log: zap.NewNop()},
+		SwitchAccount: func(_ http.ResponseWriter, _ *http.Request, _ policy.Visit, _ *session.Live, refusal *answer.Refusal) {
+			refusal.Way = pages.Way{Kind: pages.WaySwitchAccount}
+		},
 	})
 	t.Cleanup(func() {
 		o.must(errors.Join(trail.Close(), registry.Close(), opened.Close()))

@@ -115,6 +115,13 @@ type Way struct {
 
 	// Flow is the hidden field when Kind is WaySwitchAccount; "" leaves it out.
 	Flow string
+
+	// ReturnTo is where the person goes once they have signed in again when
+	// Kind is WaySwitchAccount. Default: /.
+	ReturnTo string
+
+	// Here is as with SignOut when Kind is WaySwitchAccount.
+	Here bool
 }
 
 // consequences are what goes with a kind of error.

@@ -103,7 +103,7 @@ func gallery() []sample {
 	add("recovery-codes-again", "", RecoveryCodes{Codes: codes, Email: "alice@example.test"})
 
 	add("sign-out", "/auth-gateway/sign-out", SignOut{Email: "alice@example.test", Flow: "f"})
-	add("sign-out-nobody", "/auth-gateway/sign-out", SignOut{})
+	add("sign-out-nobody", "/auth-gateway/sign-out", SignOut{Here: true})
 	add("signed-out", "/auth-gateway/sign-out", SignedOut{})
 	add("signed-out-still", "/auth-gateway/sign-out", SignedOut{StillAt: "okta", SignIn: "/auth-gateway/sign-in"})
 
@@ -147,7 +147,7 @@ func gallery() []sample {
 	}
 	for _, way := range []Way{
 		{Kind: WaySignIn, Href: "/auth-gateway/sign-in?return_to=%2Freports"}, {Kind: WayTryAgain, Href: "/auth-gateway/sign-in"},
-		{Kind: WayBack, Href: "/"}, {Kind: WayAccount}, {Kind: WaySwitchAccount, Flow: "f"},
+		{Kind: WayBack, Href: "/"}, {Kind: WayAccount}, {Kind: WaySwitchAccount, Flow: "f", ReturnTo: "/x", Here: true},
 	} {
 		add("way-"+string(way.Kind), "", Error{Kind: FlowExpired, ErrorID: errorID, Way: way})
 	}

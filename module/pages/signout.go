@@ -8,6 +8,10 @@ type SignOut struct {
 	// Flow is the hidden field of that name; "" leaves it out.
 	Flow string
 
+	// Here: the form says that the browser is to end up on this site, since
+	// View.FormTargets does not name where the person's provider is.
+	Here bool
+
 	// Stay is the link for those who change their mind. Default: /.
 	Stay string
 }
@@ -18,7 +22,7 @@ type SignedOut struct {
 	SignIn string
 
 	// StillAt names the identity provider where the person may still be
-	// signed in, or "".
+	// signed in, which does not end sessions there for others; or "".
 	StillAt string
 }
 

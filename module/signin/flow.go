@@ -61,6 +61,10 @@ type flowCookie struct {
 	// store for it before the provider has been believed.
 	Provider *providerFlow `json:"p,omitempty"`
 
+	// Leaving is no sign-in but the end of one; Refused one that ended at once.
+	Leaving *leavingFlow `json:"l,omitempty"`
+	Refused *refusedFlow `json:"d,omitempty"`
+
 	// ReturnTo is where the person is going, where neither of those says it.
 	ReturnTo string `json:"r,omitempty"`
 

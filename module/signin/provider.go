@@ -284,7 +284,7 @@ func (x *exchange) notLetIn(err error, name string, door *policy.Door, assertion
 			Action: "sign-in", Outcome: audit.Refused, AccountID: accountID,
 			Address: x.address(), How: "sso " + name, Detail: "not of audience " + door.Name(),
 		})
-		x.notMember(assertion.Email, door)
+		x.notMemberFrom(name, door, assertion)
 	case isRefused:
 		x.Trail.Add(store.Event{
 			Action: "sign-in", Outcome: audit.Refused, Address: x.address(),

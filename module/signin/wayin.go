@@ -175,16 +175,6 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 	x.write(status, self, page)
 }
 
-// notMember tells somebody who is signed in that they do not belong here.
-func (x *exchange) notMember(email string, door *policy.Door) {
-	x.refuse(answer.Refusal{
-		Kind:   pages.NotAllowed,
-		Cause:  errors.New("the account's role does not belong to audience " + door.Name()),
-		Detail: pages.Detail{Email: email},
-		Way:    pages.Way{Kind: pages.WaySwitchAccount, Flow: x.formToken()},
-	})
-}
-
 // verdict decides whether a session made so opens where the person is going: a
 // path of the site, by its audience, or a page of ours about the person.
 func (x *exchange) verdict(door *policy.Door, returnTo string, made policy.Made) policy.Verdict {

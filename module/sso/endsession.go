@@ -10,6 +10,11 @@ import (
 // document that is not in memory: signing out here has happened by then.
 const endSessionTimeout = 2 * time.Second
 
+// maxHint is how long an ID token may be that goes along in an address, in
+// bytes. Many servers take no address of more than 8 KiB; without the token the
+// provider asks the person.
+const maxHint = 6 << 10
+
 // OffersEndSession reports whether the provider ends its own sessions at the
 // wish of a client (OpenID Connect RP-Initiated Logout 1.0), as far as that is
 // known without asking it. After Finish it is.
@@ -24,7 +29,7 @@ func (p *Provider) OffersEndSession() bool {
 // EndSession returns the address at the provider at which the person's session
 // there ends, and from which they come back to postLogoutRedirectURI with the
 // state (OpenID Connect RP-Initiated Logout 1.0 section 2). idTokenHint is the
-// ID token of the sign-in, a secret, or "". ok is false if the provider offers
+// ID token of the sign-in, a secret, or ""; one that is too long is left out. ok is false if the provider offers
 // no such thing. If nothing is known of the provider it is asked, which takes
 // two seconds at most; an error is a *Fault and means that nobody can tell.
 func (p *Provider) EndSession(ctx context.Context, idTokenHint, postLogoutRedirectURI, state string) (address string, ok bool, err error) {
@@ -33,7 +38,7 @@ func (p *Provider) EndSession(ctx context.Context, idTokenHint, postLogoutRedire
 		return "", false, err
 	}
 	query := url.Values{}
-	if idTokenHint != "" {
+	if idTokenHint != "" && len(idTokenHint) <= maxHint {
 		query.Set("id_token_hint", idTokenHint)
 	}
 	query.Set("client_id", p.config.ClientID)

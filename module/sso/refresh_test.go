@@ -1,9 +1,9 @@
 package sso_test
 
 import (
-	"encoding/json"
 	"context"
 	"crypto/ecdsa"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"

@@ -7,6 +7,7 @@
 package upstream
 
 import (
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,6 +50,24 @@ func (s *Sessions) Keep(tx store.Tx, session []byte, name string, a *sso.Asserti
 		CheckedAt: s.Clock(),
 		Secret:    s.seal(session, s.worthKeeping(name, a)),
 	})
+}
+
+// IDToken returns, within the transaction that ends a session, the ID token that
+// tells the provider which of its sessions is over; "" if none is kept.
+func (s *Sessions) IDToken(tx store.Tx, session []byte) (string, error) {
+	p, err := tx.ProviderSession(session)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	kept, err := s.open(p)
+	if err != nil {
+		// Without it the provider asks the person.
+		s.Log.Error("an ID token that was kept for signing out cannot be opened", zap.String("sso", p.SSO), zap.Error(err))
+	}
+	return kept.IDToken, nil
 }
 
 // knownSID is the provider's session as a logout token can name it, "" for none.

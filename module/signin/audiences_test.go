@@ -147,6 +147,37 @@ func TestAccountPage(t *testing.T) {
 	script.get(answer.Account).as("401")
 }
 
+// A site's own audience may take no passwords: its customers look after theirs all
+// the same.
+func TestOwnPagesOfAnotherAudience(t *testing.T) {
+	okta := newProvider(t, "okta")
+	s := newSite(t, audiences{"staff": {SSO: []string{"okta"}, Password: policy.Off}, "customers": {}},
+		map[string]string{"/": "staff", "/shop": "customers"}, okta)
+	alice := s.add("alice@example.test", password)
+	b := s.browser()
+	b.signIn("alice@example.test", password, "/shop").as("303 /shop")
+	page := b.get(answer.Factors).as("200")
+	wizard := b.get(b.post(answer.Enroll, "begin", "1", "method", "app", "flow", page.field("flow")).location).as("200")
+	app := s.app(wizard.key())
+	b.post(answer.Enroll, "passcode", app.code(), "flow", wizard.field("flow")).as("200")
+	if chosen := s.factors(alice); len(chosen) != 1 {
+		t.Fatalf("%d second factors", len(chosen))
+	}
+
+	s.pass(6 * time.Minute)
+	again := answer.SignInAgain(answer.Account + "/password")
+	page = b.get(again).as("200")
+	if page.field("email") != "alice@example.test" {
+		t.Errorf("the page asks %q", page.field("email"))
+	}
+	r := b.post(answer.SignIn, "again", "1", "email", "alice@example.test", "password", password, "return_to", page.field("return_to"), "flow", page.field("flow"))
+	b.passcode(r.flow(), app.code()).as("303 " + answer.Account + "/password")
+	b.get(answer.Account + "/password").as("200")
+	b.get(signInFor("/shop")).as("302 /shop")
+	b.away(okta, signInFor("/")) // the staff's door is as it was
+	s.browser().away(okta, signInFor(answer.Account))
+}
+
 func TestWhoAmI(t *testing.T) {
 	s := newSite(t, audiences{"team": {}}, nil)
 	alice := s.add("alice@example.test", password)

@@ -170,7 +170,7 @@ func (x *exchange) beginEnrollment(stage store.Stage, method store.Method) {
 		x.redirect(answer.Factors) // done in another tab
 		return
 	}
-	door := x.site.Door(answer.Factors)
+	door := x.doorTo(answer.Factors)
 	demand := x.demand(door, answer.Factors, live.Account)
 	if !door.OffersPassword(x.visit.Client) || !slices.Contains(demand.Offered, string(method)) || !x.canSend(method) {
 		x.noSuchMethod(string(method))

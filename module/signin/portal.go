@@ -106,7 +106,15 @@ func (x *exchange) doorTo(returnTo string) *policy.Door {
 	if to, ok := x.elsewhere(returnTo); ok {
 		return x.site.Portal.Door(to.origin, pathOf(to.path))
 	}
-	return x.site.Door(pathOf(returnTo))
+	door := x.site.Door(pathOf(returnTo))
+	if aboutThemselves(returnTo) && !door.OffersPassword(x.visit.Client) {
+		// Such pages are no audience's. Whoever came in by a password, at
+		// another door of this site, has nothing to show at this one.
+		if own := x.ownDoor(); own != nil && own.OffersPassword(x.visit.Client) {
+			return own
+		}
+	}
+	return door
 }
 
 // onward sends somebody on who has just been let in, or is anyway. To another

@@ -184,6 +184,24 @@ func (x *exchange) verdict(door *policy.Door, returnTo string, made policy.Made)
 	return door.Opens(made)
 }
 
+// ownDoor is the door by which the person came in who is there, nil if nobody is
+// or it would not take their session any more.
+func (x *exchange) ownDoor() *policy.Door {
+	live, err := x.Sessions.Find(x.r, x.visit.Secure)
+	if err != nil || live == nil {
+		return nil
+	}
+	door := x.Doors[live.Session.Audience]
+	if door == nil {
+		return nil
+	}
+	switch door.Opens(live.Made()) {
+	case policy.NeedsSignIn, policy.NotMember:
+		return nil
+	}
+	return door
+}
+
 // returnTo is where the person says that they are going, see readReturnTo.
 func (x *exchange) returnTo(values url.Values) string { return x.readReturnTo(values.Get("return_to")) }
 

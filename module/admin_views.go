@@ -53,6 +53,7 @@ type ssoLinkView struct {
 	SSO       string    `json:"sso"`
 	Issuer    string    `json:"issuer"`
 	Subject   string    `json:"subject"`
+	Email     string    `json:"email,omitempty"` // as the provider had it last
 	CreatedAt time.Time `json:"created_at"`
 	UsedAt    time.Time `json:"used_at,omitzero"`
 }
@@ -78,7 +79,7 @@ func viewPerson(p account.Person, now time.Time) personView {
 		view.SecondFactors = append(view.SecondFactors, factorView{Method: f.Method, Required: f.Required, CreatedAt: f.CreatedAt, UsedAt: f.UsedAt})
 	}
 	for _, l := range p.SSOLinks {
-		view.SSOLinks = append(view.SSOLinks, ssoLinkView{SSO: l.SSO, Issuer: l.Issuer, Subject: l.Subject, CreatedAt: l.CreatedAt, UsedAt: l.UsedAt})
+		view.SSOLinks = append(view.SSOLinks, ssoLinkView{SSO: l.SSO, Issuer: l.Issuer, Subject: l.Subject, Email: l.Email, CreatedAt: l.CreatedAt, UsedAt: l.UsedAt})
 	}
 	return view
 }

@@ -141,7 +141,11 @@ func (p printer) printPerson(u personView) error {
 			[]string{"Sessions", fmt.Sprint(u.Sessions)},
 		)
 		for _, l := range u.SSOLinks {
-			rows = append(rows, []string{"SSO link", fmt.Sprintf("%s: %s at %s, last used %s", l.SSO, l.Subject, l.Issuer, moment(l.UsedAt))})
+			who := l.Subject
+			if l.Email != "" {
+				who += " (" + l.Email + ")"
+			}
+			rows = append(rows, []string{"SSO link", fmt.Sprintf("%s: %s at %s, last used %s", l.SSO, who, l.Issuer, moment(l.UsedAt))})
 		}
 		rows = append(rows, heldRow("Passwords", u.PasswordHeld)...)
 		rows = append(rows, heldRow("Passcodes", u.PasscodeHeld)...)

@@ -222,7 +222,7 @@ func TestPrintPerson(t *testing.T) {
 		SecondFactors:     []factorView{{Method: "app", Required: true, CreatedAt: day}},
 		RecoveryCodesLeft: 7,
 		Sessions:          2,
-		SSOLinks:          []ssoLinkView{{SSO: "okta", Issuer: "https://issuer.example", Subject: "sub"}},
+		SSOLinks:          []ssoLinkView{{SSO: "okta", Issuer: "https://issuer.example", Subject: "sub", Email: "x@example.test"}},
 		PasswordHeld:      &heldView{Until: day},
 		PasscodeHeld:      &heldView{UntilUnlock: true},
 	}
@@ -230,7 +230,7 @@ func TestPrintPerson(t *testing.T) {
 	if err := (printer{out: &out}).printPerson(person); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"x, y", "Field team", "blue", "app, required, since", "last used never", "7", "okta: sub at https://issuer.example", "held until " + moment(day), "user unlock"} {
+	for _, want := range []string{"x, y", "Field team", "blue", "app, required, since", "last used never", "7", "okta: sub (x@example.test) at https://issuer.example", "held until " + moment(day), "user unlock"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is missing in:\n%s", want, out.String())
 		}

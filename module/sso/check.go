@@ -78,6 +78,7 @@ func (p *Provider) Check(ctx context.Context, callbacks []string) []Finding {
 		}
 	}
 	c.revalidation(meta)
+	c.logout(meta, callbacks)
 	method, err := p.authMethod(meta)
 	if err != nil {
 		c.note("client authentication", Wrong, "%v", err)

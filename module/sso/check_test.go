@@ -63,6 +63,17 @@ func TestCheck(t *testing.T) {
 			b.Push = true
 			b.Handlers[providertest.PathPush] = page(401)
 		}, "callback", sso.Wrong, "status 401"},
+		{"no sign-out", nil, nil, "sign-out at the provider", sso.Good, "is not offered"},
+		{"sign-out", nil, told(func(d map[string]any) { d["end_session_endpoint"] = "https://id.example.test/end" }), "sign-out at the provider", sso.Good,
+			"addresses: https://app.example.test/auth-gateway/sign-out"},
+		{"sign-out by hand", func(c *sso.Config) { manual(c); c.Endpoints.EndSession = "https://id.example.test/end" }, nil, "sign-out at the provider", sso.Good, "is offered"},
+		{"no back-channel logout", nil, nil, "back-channel logout", sso.Good, "is not offered"},
+		{"back-channel logout", nil, told(func(d map[string]any) { d["backchannel_logout_supported"] = true }), "back-channel logout", sso.Good,
+			"by person: register one of: https://app.example.test/auth-gateway/sso/okta/backchannel-logout"},
+		{"back-channel logout by session", nil, told(func(d map[string]any) {
+			d["backchannel_logout_supported"], d["backchannel_logout_session_supported"] = true, true
+		}), "back-channel logout", sso.Good, "by session"},
+		{"back-channel logout, endpoints by hand", manual, nil, "back-channel logout", sso.Unknown, "/sso/okta/backchannel-logout"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if test.config == nil {

@@ -38,10 +38,13 @@ type metadata struct {
 	Prompts []string `json:"prompt_values_supported"`
 	Claims  []string `json:"claims_supported"`
 
-	// What a check looks at, and nothing else.
-	Scopes           []string `json:"scopes_supported"`
-	ChallengeMethods []string `json:"code_challenge_methods_supported"`
-	GrantTypes       []string `json:"grant_types_supported"`
+	// What a check looks at, and nothing else. The last two: OpenID Connect
+	// Back-Channel Logout 1.0 section 2.1.
+	Scopes              []string `json:"scopes_supported"`
+	ChallengeMethods    []string `json:"code_challenge_methods_supported"`
+	GrantTypes          []string `json:"grant_types_supported"`
+	BackchannelLogout   bool     `json:"backchannel_logout_supported"`
+	BackchannelSessions bool     `json:"backchannel_logout_session_supported"`
 
 	// RFC 9126 section 5.
 	PushedRequestEndpoint  string `json:"pushed_authorization_request_endpoint"`

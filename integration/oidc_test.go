@@ -38,6 +38,7 @@ func (g *gate) parties(configs ...sso) []harness.RelyingParty {
 	var parties []harness.RelyingParty
 	for _, config := range configs {
 		config.party.RedirectURI = g.URL + "/auth-gateway/sso/" + config.name + "/callback"
+		config.party.SignOutURI = g.URL + "/auth-gateway/sign-out"
 		parties = append(parties, config.party)
 	}
 	return parties

@@ -31,6 +31,12 @@ type RelyingParty struct {
 	Key      []byte
 	PushOnly bool
 	Trusted  bool
+	// SignOutURI is where people come back to who have signed out there.
+	SignOutURI string
+	// LogoutURI is told when a session ends there: which one if
+	// LogoutBySession, otherwise only whose. Only a [Provider] does.
+	LogoutURI       string
+	LogoutBySession bool
 }
 
 // LemonLDAP is Debian's LemonLDAP::NG portal as an OpenID Provider, with its
@@ -107,6 +113,8 @@ func (l *LemonLDAP) configuration(t testing.TB, dir string, parties []RelyingPar
 			"oidcRPMetaDataOptionsRedirectUris":   party.RedirectURI,
 			"oidcRPMetaDataOptionsIDTokenSignAlg": "RS256",
 			"oidcRPMetaDataOptionsBypassConsent":  1,
+
+			"oidcRPMetaDataOptionsPostLogoutRedirectUris": party.SignOutURI,
 		}
 		exported[party.ID] = map[string]any{
 			"email": "mail", "name": "cn", "groups": "groups;string;always", "app_role": "app_role",

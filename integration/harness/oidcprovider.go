@@ -49,6 +49,7 @@ func NewProvider(t testing.TB, parties ...RelyingParty) *Provider {
 		clients = append(clients, map[string]any{
 			"id": party.ID, "secret": party.Secret, "redirectURI": party.RedirectURI, "pkce": party.PKCE,
 			"auth": party.Auth, "key": json.RawMessage(party.Key), "pushOnly": party.PushOnly, "trusted": party.Trusted,
+			"signOutURI": party.SignOutURI, "logoutURI": party.LogoutURI, "logoutBySession": party.LogoutBySession,
 		})
 	}
 	config, err := json.Marshal(map[string]any{"port": port, "clients": clients, "accounts": Accounts})

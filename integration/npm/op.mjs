@@ -8,9 +8,11 @@
 //   POST /test/remove?login=    there is no such account any more
 //
 //   port      where it listens on 127.0.0.1
-//   clients   [{id, secret, redirectURI, pkce, auth, key, pushOnly, trusted}]; auth
-//             is how the client says who it is, key its public key, as a JWK;
-//             nobody is asked whether a trusted one may know who they are
+//   clients   [{id, secret, redirectURI, signOutURI, pkce, auth, key, pushOnly,
+//             trusted}]; auth is how the client says who it is, key its public
+//             key, as a JWK; nobody is asked whether a trusted one may know who
+//             they are; logoutURI is told when a session ends here, and which one
+//             if logoutBySession, otherwise only whose
 //   accounts  {login: claims}; claims without sub get the login as sub
 import http from 'node:http';
 import process from 'node:process';
@@ -19,8 +21,15 @@ import { Provider, errors } from 'oidc-provider';
 const { port, clients, accounts } = JSON.parse(process.argv[2]);
 const issuer = `http://localhost:${port}`;
 
+// logoutSource asks somebody who signs out whether they mean it.
+function logoutSource(ctx, form) {
+  ctx.body = `<!doctype html><title>Provider</title><h1>Provider</h1><p>Do you want to sign-out from ${ctx.host}?</p>${form}
+<button type="submit" form="op.logoutForm" value="yes" name="logout">Yes, sign me out</button>
+<button type="submit" form="op.logoutForm">No, stay signed in</button>`;
+}
+
 const provider = new Provider(issuer, {
-  clients: clients.map(({ id, secret, redirectURI, signOutURI, auth, key, pushOnly, trusted }) => ({
+  clients: clients.map(({ id, secret, redirectURI, signOutURI, logoutURI, logoutBySession, auth, key, pushOnly, trusted }) => ({
     client_id: id,
     client_secret: secret || undefined,
     token_endpoint_auth_method: auth || (secret ? 'client_secret_basic' : 'none'),
@@ -29,6 +38,8 @@ const provider = new Provider(issuer, {
     redirect_uris: [redirectURI],
     grant_types: ['authorization_code', 'refresh_token'],
     post_logout_redirect_uris: signOutURI ? [signOutURI] : [],
+    backchannel_logout_uri: logoutURI || undefined,
+    backchannel_logout_session_required: Boolean(logoutURI && logoutBySession),
     // Of native applications the provider asks at every sign-in.
     application_type: trusted ? 'web' : 'native',
   })),
@@ -59,7 +70,7 @@ const provider = new Provider(issuer, {
     claims: () => ({ sub: login, ...accounts[login] }),
   },
   cookies: { keys: ['only for tests'] },
-  features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
+  features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true, logoutSource }, backchannelLogout: { enabled: true } },
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   renderError: (ctx, { error, error_description: description }) => {
     ctx.type = 'html';
@@ -70,6 +81,8 @@ const provider = new Provider(issuer, {
 
 provider.on('server_error', (ctx, err) => console.log('server error', err));
 provider.on('authorization.error', (ctx, err) => console.log('authorization error', err.message));
+provider.on('backchannel.success', (ctx, client) => console.log('logged out', client.clientId));
+provider.on('backchannel.error', (ctx, err, client) => console.log('logout error', client.clientId, err.message));
 provider.on('grant.success', (ctx) => console.log('granted', ctx.oidc.params.grant_type, ctx.oidc.client.clientId));
 provider.on('grant.error', (ctx, err) => console.log('grant error', err.error, err.error_description, err.error_detail ?? ''));
 

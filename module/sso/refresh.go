@@ -119,8 +119,11 @@ func (p *Provider) renew(ctx context.Context, meta *metadata, doing, refreshToke
 	}
 	token, err := p.tokens(context.WithoutCancel(ctx), doing, request.Token, refreshToken, asked.Get("client_assertion"))
 	var fault *Fault
-	if errors.As(err, &fault) && fault.ProviderError == "invalid_grant" {
-		fault.Kind = FaultGrant // there is no callback here that it could mean
+	if errors.As(err, &fault) && (fault.ProviderError == "invalid_grant" || fault.ProviderError == "invalid_request") {
+		// There is no callback here that it could mean, and nothing that
+		// could be wrong with the request but the refresh token: some say so
+		// of one that they do not know any more.
+		fault.Kind = FaultGrant
 	}
 	return token, err
 }

@@ -213,6 +213,7 @@ func TestRefreshFaults(t *testing.T) {
 	}{
 		{"over", refuse("invalid_grant"), true, false, sso.FaultGrant, "invalid_grant"},
 		{"over, with other words", token(answer(400, `{"error":"invalid_grant","error_description":"expired, revoked or of another redirect URI"}`)), true, false, sso.FaultGrant, "redirect URI"},
+		{"over, in LemonLDAP::NG's words", token(answer(400, `{"error":"invalid_request"}`)), true, false, sso.FaultGrant, "invalid_request"},
 		{"a rule there", refuse("access_denied"), true, false, sso.FaultDenied, "access_denied"},
 		{"the person is wanted there", refuse("interaction_required"), true, false, sso.FaultInteraction, "interaction_required"},
 		{"somebody else", claim("sub", "the-boss"), true, true, sso.FaultSubject, "somebody else"},
@@ -222,7 +223,6 @@ func TestRefreshFaults(t *testing.T) {
 		{"client that may not", refuse("unauthorized_client"), false, false, sso.FaultUnauthorized, "unauthorized_client"},
 		{"no refreshing", refuse("unsupported_grant_type"), false, false, sso.FaultUnauthorized, "unsupported_grant_type"},
 		{"scope", refuse("invalid_scope"), false, false, sso.FaultScope, "invalid_scope"},
-		{"request", refuse("invalid_request"), false, false, sso.FaultOther, "invalid_request"},
 		{"an error of its own making", refuse("computer_says_no"), false, false, sso.FaultOther, "computer_says_no"},
 		{"its own problem", refuse("temporarily_unavailable"), false, false, sso.FaultUnavailable, "temporarily_unavailable"},
 		{"400 without a word", token(answer(400, "")), false, false, sso.FaultOther, "status 400"},

@@ -115,6 +115,7 @@ func (r *Revalidator) ask(q *question, now time.Time) time.Time {
 	switch {
 	case err == nil:
 		r.said(q)
+		r.Log.Debug("the provider vouches again", zap.String("sso", q.Name()), zap.String("account", q.session.AccountID))
 		return r.goOn(q, now, refreshed.Assertion)
 	case errors.As(err, &fault) && fault.Denies():
 		r.said(q)
@@ -125,12 +126,16 @@ func (r *Revalidator) ask(q *question, now time.Time) time.Time {
 	if r.ctx.Err() != nil {
 		return now // closing is nobody's fault
 	}
-	pause, first := q.outage.begin(r.Clock())
-	if first {
-		r.Log.Warn("the provider cannot say whether people are still there; their sessions go on and it is asked again later",
-			zap.String("sso", q.Name()), zap.Time("later", pause), zap.Error(err))
+	now = r.Clock()
+	again := now.Add(max(firstPause, min(q.every/8, maxPause)))
+	if fault != nil && concernsAll(fault.Kind) {
+		again = q.outage.begin(now)
 	}
-	return pause
+	if q.outage.tell(now) {
+		r.Log.Warn("the provider cannot say whether people are still there; their sessions go on and it is asked again later",
+			zap.String("sso", q.Name()), zap.Time("later", again), zap.Error(err))
+	}
+	return again
 }
 
 // said notes that the provider is there.

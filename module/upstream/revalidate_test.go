@@ -407,9 +407,9 @@ func TestOutage(t *testing.T) {
 	w.pass(every)
 	w.behave(func(b *providertest.Behaviour) { b.RefreshError = "temporarily_unavailable" })
 	for round, pause := range []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 5 * time.Minute, 5 * time.Minute} {
-		for _, b := range all {
+		for i, b := range all {
 			if again := w.look(r, b); again != pause {
-				t.Fatalf("round %d: looked at again in %s, want %s", round, again, pause)
+				t.Fatalf("round %d: session %d is looked at again in %s, want %s", round, i, again, pause)
 			}
 			if b.request() == nil {
 				t.Fatalf("round %d: a session has ended: %v", round, w.events(b.AccountID))
@@ -431,6 +431,64 @@ func TestOutage(t *testing.T) {
 	}
 	if n := w.logs.FilterMessageSnippet("says again").Len(); n != 1 {
 		t.Errorf("logged %d times: %v", n, w.logs.All())
+	}
+}
+
+// TestOddSession: one about which the provider never says anything that could be
+// believed holds up nobody and does not fill the log.
+func TestOddSession(t *testing.T) {
+	w := newWorld(t)
+	r := w.revalidator()
+	odd := w.signIn()
+	w.behave(func(b *providertest.Behaviour) { b.Person["sub"], b.Person["email"] = "bob", "bob@example.test" })
+	other := w.signIn()
+	_, kept := odd.row()
+	w.behave(func(b *providertest.Behaviour) {
+		b.RefreshClaims = func(c map[string]any) {
+			requests := w.idp.Requests(providertest.PathToken)
+			if requests[len(requests)-1].Form.Get("refresh_token") == kept.RefreshToken {
+				c["aud"] = "another-client"
+			}
+		}
+	})
+	w.pass(every)
+	for range 24 { // two hours
+		if again := w.look(r, odd); again != 5*time.Minute {
+			t.Errorf("looked at again in %s", again)
+		}
+		w.look(r, other)
+		w.pass(5 * time.Minute)
+	}
+	if other.request() == nil || odd.request() == nil {
+		t.Errorf("ended: %v", w.events(other.AccountID))
+	}
+	if row, _ := other.row(); w.Now().Sub(row.CheckedAt) > every {
+		t.Errorf("the other one was last asked about at %s, and it is %s", row.CheckedAt, w.Now())
+	}
+	if n := w.logs.Len(); n == 0 || n > 8 {
+		t.Errorf("%d lines in two hours: %v", n, w.logs.All())
+	}
+
+	// However many such sessions there are, it is told of every few minutes.
+	var o outage
+	at := w.Now()
+	for i, step := range []struct {
+		after            time.Duration
+		begins, says, it bool
+	}{
+		{0, true, false, true},
+		{time.Second, true, false, false},
+		{time.Second, false, true, true},
+		{time.Second, true, false, false},
+		{time.Second, false, true, false},
+		{maxPause, true, false, true},
+		{maxPause, true, false, false},
+		{time.Second, false, true, true},
+	} {
+		at = at.Add(step.after)
+		if step.begins && o.tell(at) != step.it || step.says && o.end() != step.it {
+			t.Errorf("step %d: told, or not, against what is expected", i)
+		}
 	}
 }
 

@@ -51,4 +51,24 @@ func TestSwitchingAccounts(t *testing.T) {
 			}
 		})
 	}
+
+	// A browser goes along with it, which asks each page where its forms may
+	// lead.
+	t.Run("in a browser", func(t *testing.T) {
+		g.For(t)
+		b := harness.StartChromium(t, "en")
+		b.Open(g.URL + going)
+		b.Type("login", "bob")
+		b.Submit("login")
+		b.WaitText("You do not have access")
+		b.Screenshot("1-refused")
+		b.Press("Sign out and use another account")
+		b.Press("Yes, sign me out")
+		b.Type("login", "attributed")
+		b.Submit("login")
+		b.WaitText(harness.Marker)
+		if b.Address() != g.URL+going || !strings.Contains(b.Text(), "ada@example.test") {
+			t.Errorf("at %s: %s", b.Address(), b.Text())
+		}
+	})
 }

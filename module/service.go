@@ -77,7 +77,9 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		providers[name] = &signin.Provider{
 			Provider: provider,
 			Label:    label,
-			Rules:    account.Admission{Admit: config.Admit, TrustEmail: config.TrustEmail, MaxRole: identity.Role(config.MaxRole)},
+			Rules: account.Admission{
+				Admit: config.Admit, TrustEmail: config.TrustEmail, JoinVerified: config.Link == sso.LinkVerifiedEmail, MaxRole: identity.Role(config.MaxRole),
+			},
 		}
 	}
 	s.people = account.New(account.Config{
@@ -122,10 +124,12 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Letters:   s.letters,
 		Doors:     a.doors,
 		Labels:    labels(providers),
+		Issuers:   issuers(providers),
 		Brand:     a.Brand.Name,
 		Clock:     time.Now,
 		FormToken: s.conversation.FormToken,
 		OwnForm:   s.conversation.OwnForm,
+		Link:      s.conversation.Link,
 	})
 	s.console = console.New(console.Config{
 		Store:         a.engine.store,
@@ -190,6 +194,14 @@ func labels(providers map[string]*signin.Provider) map[string]string {
 		labels[name] = provider.Label
 	}
 	return labels
+}
+
+func issuers(providers map[string]*signin.Provider) map[string]string {
+	issuers := make(map[string]string, len(providers))
+	for name, provider := range providers {
+		issuers[name] = provider.Config().Issuer
+	}
+	return issuers
 }
 
 // reseal seals anew, with the secret in use, what an older one has sealed.

@@ -96,6 +96,9 @@ type exchange struct {
 	r     *http.Request
 	visit policy.Visit
 	site  Site
+	// linking is the account that a provider is to be linked to; nil: the person
+	// signs in.
+	linking *linkFlow
 	// going is where the person is going, once that is known.
 	going string
 	// device is the browser, once it has been met.

@@ -81,6 +81,10 @@ type providerFlow struct {
 	SSO      string      `json:"s"`
 	Pending  sso.Pending `json:"p"`
 	ReturnTo string      `json:"r"`
+	// Again: the provider is to ask who it is, though the person is signed in.
+	Again bool `json:"g,omitempty"`
+	// Link: it is no sign-in, but links the provider to an account.
+	Link *linkFlow `json:"l,omitempty"`
 	// Family is that of the session that the browser had then, if it had one.
 	Family []byte `json:"f,omitempty"`
 }

@@ -147,9 +147,14 @@ func (s *site) configure(configured audiences, providers ...*provider) {
 		Store: s.store, Ring: s.ring, People: s.people, Sessions: keeper, Pages: look, Trail: trail,
 		Providers: s.providers, Upstream: s.upstream, Doors: s.doors, Answers: answers, Clock: s.Now, Letters: s.letters(look),
 	})
+	labels, issuers := map[string]string{}, map[string]string{}
+	for name, p := range s.providers {
+		labels[name], issuers[name] = p.Label, p.Config().Issuer
+	}
 	s.profile = profile.New(profile.Config{
 		People: s.people, Sessions: keeper, Pages: look, Answers: answers, Trail: trail, Doors: s.doors, Clock: s.Now,
-		FormToken: s.conversation.FormToken, OwnForm: s.conversation.OwnForm,
+		FormToken: s.conversation.FormToken, OwnForm: s.conversation.OwnForm, Link: s.conversation.Link,
+		Labels: labels, Issuers: issuers, Letters: s.letters(look),
 	})
 }
 
@@ -158,7 +163,7 @@ type provider struct {
 	*providertest.Provider
 	name, button string
 	admit        []string
-	trust        bool
+	trust, join  bool
 	ranges       []netip.Prefix
 }
 
@@ -175,7 +180,7 @@ func (p *provider) start(s *site, log *zap.Logger) *signin.Provider {
 	s.must(err)
 	s.Cleanup(func() { made.Close() })
 	return &signin.Provider{Provider: made, Label: p.name, Rules: account.Admission{
-		Admit: p.admit, TrustEmail: p.trust, MaxRole: identity.Agent,
+		Admit: p.admit, TrustEmail: p.trust, JoinVerified: p.join, MaxRole: identity.Agent,
 	}}
 }
 

@@ -34,7 +34,7 @@ func (x *exchange) startProvider(name string) {
 	if !x.active(name) {
 		return
 	}
-	x.sendToProvider(name, door, returnTo)
+	x.sendToProvider(name, door, providerFlow{ReturnTo: returnTo, Again: query.Get("again") != ""})
 }
 
 // active reports whether the SSO config is assigned to any audience, or
@@ -71,28 +71,12 @@ func (x *exchange) offered(name string, door *policy.Door) bool {
 
 // sendToProvider begins a sign-in at a provider. Nothing is stored: what the
 // answer will be held against goes along in a sealed cookie of this browser.
-func (x *exchange) sendToProvider(name string, door *policy.Door, returnTo string) {
+func (x *exchange) sendToProvider(name string, door *policy.Door, flow providerFlow) {
 	if !x.offered(name, door) {
 		return
 	}
-	live, err := x.Sessions.Find(x.r, x.visit.Secure)
-	if err != nil {
-		x.storeFault(err)
-		return
-	}
-	id := newFlowID()
-	random, _ := secret.NewToken()
-	address, pending, err := x.Providers[name].Start(x.r.Context(), x.callback(name), id+"."+random)
-	if err != nil {
-		x.providerFault(name, err)
-		return
-	}
-	flow := &providerFlow{SSO: name, Pending: pending, ReturnTo: returnTo}
-	if live != nil {
-		flow.Family = live.Session.Family
-	}
-	if err := x.flows.set(x, id, flowCookie{Provider: flow}); err != nil {
-		x.storeFault(err)
+	address, ok := x.away(name, flow)
+	if !ok {
 		return
 	}
 	h := x.w.Header()
@@ -100,6 +84,36 @@ func (x *exchange) sendToProvider(name string, door *policy.Door, returnTo strin
 	h.Set("Referrer-Policy", "strict-origin")
 	h.Set("Location", address)
 	x.w.WriteHeader(http.StatusFound)
+}
+
+// away begins a flow at a provider and returns where the browser goes for it, or
+// answers and returns false.
+func (x *exchange) away(name string, flow providerFlow) (address string, ok bool) {
+	live, err := x.Sessions.Find(x.r, x.visit.Secure)
+	if err != nil {
+		x.storeFault(err)
+		return "", false
+	}
+	if live != nil {
+		flow.Family = live.Session.Family
+	}
+	id := newFlowID()
+	random, _ := secret.NewToken()
+	start := x.Providers[name].Start
+	if flow.Again || flow.Link != nil {
+		start = x.Providers[name].Reauthenticate
+	}
+	address, flow.Pending, err = start(x.r.Context(), x.callback(name), id+"."+random)
+	if err != nil {
+		x.providerFault(name, err)
+		return "", false
+	}
+	flow.SSO = name
+	if err := x.flows.set(x, id, flowCookie{Provider: &flow}); err != nil {
+		x.storeFault(err)
+		return "", false
+	}
+	return address, true
 }
 
 // callback is the redirect address of an SSO config on this site.
@@ -142,11 +156,15 @@ func (x *exchange) finishProvider(name string) {
 	flow.ReturnTo = x.readReturnTo(flow.ReturnTo)
 	x.going = flow.ReturnTo
 	door := x.doorTo(flow.ReturnTo)
-	if !x.offered(name, door) {
+	x.linking = flow.Link
+	if flow.Link == nil && !x.offered(name, door) {
 		return
 	}
 	if state != flow.Pending.State {
 		x.flowGone(name, errors.New("the state is not the one this browser was sent with"))
+		return
+	}
+	if flow.Link != nil && !x.linkStands(name, flow.Link) {
 		return
 	}
 	// The state is used up before the code is spent, so neither can be
@@ -184,7 +202,14 @@ func (x *exchange) finishProvider(name string) {
 		x.providerFault(name, err)
 		return
 	}
-	x.letIn(name, door, flow.ReturnTo, time.UnixMilli(cookie.At), assertion)
+	switch {
+	case flow.Link != nil:
+		x.finishLink(name, flow.Link, assertion)
+	case flow.Again && !x.proved(assertion):
+		x.notProved(name, assertion)
+	default:
+		x.letIn(name, door, flow.ReturnTo, time.UnixMilli(cookie.At), assertion)
+	}
 }
 
 // letIn makes the session of somebody whom a provider vouches for, whose sign-in
@@ -197,26 +222,22 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, began 
 		return
 	}
 	role := store.Event{Action: "role", Outcome: audit.Success, Address: x.address(), How: event.How}
+	joined := store.Event{Action: "sso-link.add", Outcome: audit.Success, Address: x.address(), How: "verified_email", Detail: linkDetail(name, assertion)}
 	var token string
 	var in account.SignedIn
 	rules := x.Providers[name].Rules
 	rules.Member = func(role identity.Role) bool {
 		return x.verdict(door, returnTo, policy.Made{SSO: name, Role: role}) == policy.Opens
 	}
-	_, err = x.People.SignInThroughProvider(x.detached(), account.Assertion{
-		Issuer:        assertion.Issuer,
-		Subject:       assertion.Subject,
-		SSO:           name,
-		Email:         assertion.Email,
-		EmailVerified: assertion.EmailVerified,
-		Attributes:    assertion.Attributes,
-		Changes:       assertion.Changes,
-	}, rules, func(tx store.Tx, a account.SignedIn) (err error) {
+	_, err = x.People.SignInThroughProvider(x.detached(), asserted(name, assertion), rules, func(tx store.Tx, a account.SignedIn) (err error) {
 		in = a
-		event.AccountID, role.AccountID = a.ID, a.ID
+		event.AccountID, role.AccountID, joined.AccountID = a.ID, a.ID, a.ID
 		if a.Attributes.Role != a.RoleBefore {
 			role.Detail = fmt.Sprintf("%q to %q", a.RoleBefore, a.Attributes.Role)
 			err = x.Trail.Within(tx, role)
+		}
+		if a.Joined {
+			err = errors.Join(err, x.Trail.Within(tx, joined))
 		}
 		if a.Refused || err != nil {
 			return err
@@ -231,6 +252,7 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, began 
 			SSO:        name,
 			Audience:   door.Name(),
 			SignedInAt: now,
+			ProvedAt:   provedAt(assertion, now),
 			Address:    x.address(),
 			Browser:    x.r.UserAgent(),
 			Replaces:   before,
@@ -248,9 +270,21 @@ func (x *exchange) letIn(name string, door *policy.Door, returnTo string, began 
 		x.notLetIn(err, name, door, assertion, in.ID)
 		return
 	}
+	if in.Joined {
+		x.Trail.Announce(joined)
+		x.tellLinked(in.Account, name, assertion)
+	}
 	x.Trail.Announce(event)
 	if x.signedIn(token, in.ID, door) {
 		x.onward(returnTo)
+	}
+}
+
+// asserted is what a provider says of a person, as accounts take it.
+func asserted(name string, a *sso.Assertion) account.Assertion {
+	return account.Assertion{
+		Issuer: a.Issuer, Subject: a.Subject, SSO: name,
+		Email: a.Email, EmailVerified: a.EmailVerified, Attributes: a.Attributes, Changes: a.Changes,
 	}
 }
 
@@ -306,7 +340,7 @@ func (x *exchange) notLetIn(err error, name string, door *policy.Door, assertion
 // starts nothing by itself, so there is no loop.
 func (x *exchange) flowGone(name string, cause error) {
 	x.Trail.Add(store.Event{
-		Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: cause.Error(),
+		Action: x.doing(), Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: cause.Error(),
 	})
 	x.refuse(answer.Refusal{Kind: pages.FlowExpired, Cause: cause, Way: pages.Way{Kind: pages.WayTryAgain}})
 }
@@ -342,7 +376,7 @@ func (x *exchange) providerFault(name string, err error) {
 		}
 	}
 	x.Trail.Add(store.Event{
-		Action: "sign-in", Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: string(kind),
+		Action: x.doing(), Outcome: audit.Failure, Address: x.address(), How: "sso " + name, Detail: string(kind),
 	})
 	x.refuse(answer.Refusal{
 		Kind:   kind,

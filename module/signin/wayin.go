@@ -34,7 +34,12 @@ func (x *exchange) showWayIn() {
 		x.storeFault(err)
 		return
 	}
-	if query.Get("again") != "" {
+	switch query.Get("again") {
+	case "":
+	case answer.AgainAnyWay:
+		x.signInAgainAnyWay(live, door, returnTo)
+		return
+	default:
 		x.signInAgain(live, door, returnTo)
 		return
 	}
@@ -137,7 +142,7 @@ func (x *exchange) enter(door *policy.Door, returnTo string) {
 	case way.Refused:
 		x.refuse(answer.Refusal{Kind: pages.PasswordOff, Cause: errors.New(way.Reason)})
 	case way.Straight != "":
-		x.sendToProvider(way.Straight, door, returnTo)
+		x.sendToProvider(way.Straight, door, providerFlow{ReturnTo: returnTo})
 	default:
 		x.showSignIn(door, returnTo, pages.SignIn{}, statusOK)
 	}
@@ -160,6 +165,9 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 	}
 	if page.Again {
 		way.Buttons = nil // whatever a provider says, it is about the password
+		if x.anyWay() && !x.offerAgain(&page, door, returnTo) {
+			return
+		}
 	}
 	for _, button := range way.Buttons {
 		page.Buttons = append(page.Buttons, pages.Button{
@@ -169,7 +177,10 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 		})
 	}
 	self := answer.SignInFor(returnTo)
-	if page.Again {
+	switch {
+	case page.AnyWay:
+		self = answer.SignInAgainAnyWay(returnTo)
+	case page.Again:
 		self = answer.SignInAgain(returnTo)
 	}
 	x.write(status, self, page)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/integration/harness"
 )
@@ -38,7 +39,8 @@ func TestLemonLDAP(t *testing.T) {
 	says(t, page, "not verified")
 	g.wantOut(t, b)
 
-	g.configure(words(l.Issuer, "admit any\nbutton Go\ntrust_email", "", configs...), "")
+	g.configure(words(l.Issuer, "admit any\nbutton Go\ntrust_email\nrevalidate 1h", "", configs...), "")
+	browsers := map[string]*harness.Client{}
 	for _, config := range configs {
 		t.Run(config.name, func(t *testing.T) {
 			g.For(t)
@@ -47,7 +49,29 @@ func TestLemonLDAP(t *testing.T) {
 			if got.URI != "/private?x=1" || got.Header.Get("Remote-User") != "dwho@badwolf.org" || got.Header.Get("Remote-Name") != "Doctor Who" {
 				t.Errorf("at %q as %v", got.URI, got.Header)
 			}
+			browsers[config.name] = b
 		})
+	}
+	if t.Failed() {
+		return
+	}
+
+	// S8: two hours later it vouches for them; who signs out there is signed out
+	// here another two hours later.
+	const doctor = "dwho@badwolf.org"
+	g.Age(2 * time.Hour)
+	for name, b := range browsers {
+		g.wantIn(t, b, doctor)
+		g.WaitLog("that the provider vouches", func(e harness.Entry) bool {
+			return e.Text("sso") == name && e.Text("msg") == "the provider vouches again"
+		})
+		b.Get(l.Issuer + "?logout=1")
+	}
+	g.Age(2 * time.Hour)
+	for name, b := range browsers {
+		g.wantIn(t, b, doctor)
+		g.WaitLog("the end of the session", func(e harness.Entry) bool { return e.Text("how") == "revalidate sso "+name })
+		g.wantOut(t, b)
 	}
 
 	// S10: what its directory has besides becomes attributes. It all comes

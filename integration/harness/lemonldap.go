@@ -113,6 +113,7 @@ func (l *LemonLDAP) configuration(t testing.TB, dir string, parties []RelyingPar
 			"oidcRPMetaDataOptionsRedirectUris":   party.RedirectURI,
 			"oidcRPMetaDataOptionsIDTokenSignAlg": "RS256",
 			"oidcRPMetaDataOptionsBypassConsent":  1,
+			"oidcRPMetaDataOptionsRefreshToken":   1, // as long as the session there
 
 			"oidcRPMetaDataOptionsPostLogoutRedirectUris": party.SignOutURI,
 		}

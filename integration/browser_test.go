@@ -80,10 +80,10 @@ func TestBrowserPassword(t *testing.T) {
 	}
 }
 
-// The other way in: through the identity provider and back, and what a person
-// without an address is told.
+// The other way in: through the identity provider and back, out again on the
+// same way, and what a person without an address is told.
 func TestBrowserSSO(t *testing.T) {
-	g, _ := withProvider(t, "admit any", "", modes[0])
+	g, p := withProvider(t, "admit any", "", modes[0])
 	b := harness.StartChromium(t, "ja")
 	b.Open(g.URL + "/private?x=1")
 	b.WaitText("Provider")
@@ -96,10 +96,18 @@ func TestBrowserSSO(t *testing.T) {
 	b.Open(g.URL + "/auth-gateway/sign-out")
 	b.Screenshot("1-sign-out")
 	b.Submit("flow")
-	b.Screenshot("2-signed-out")
-	if !strings.Contains(b.Address(), "/auth-gateway/") {
+	b.WaitText("Do you want to sign-out")
+	if !strings.HasPrefix(b.Address(), p.Issuer) {
 		t.Errorf("signing out led to %s", b.Address())
 	}
+	b.Press("Yes, sign me out")
+	b.WaitText("サインアウトしました")
+	b.Screenshot("2-signed-out")
+	if !strings.HasPrefix(b.Address(), g.URL+"/auth-gateway/sign-out?state=") {
+		t.Errorf("signing out led to %s", b.Address())
+	}
+	b.Open(g.URL + "/private")
+	b.WaitText("Login") // the provider asks who it is
 
 	other := harness.StartChromium(t, "ja")
 	other.Open(g.URL + "/private")

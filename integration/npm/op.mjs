@@ -70,6 +70,8 @@ const provider = new Provider(issuer, {
     claims: () => ({ sub: login, ...accounts[login] }),
   },
   cookies: { keys: ['only for tests'] },
+  // Its own would not speak to this machine, on which the clients are here.
+  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true, logoutSource }, backchannelLogout: { enabled: true } },
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   renderError: (ctx, { error, error_description: description }) => {

@@ -379,6 +379,7 @@ func TestPortalSSO(t *testing.T) {
 	g.portal = g.URL // the provider takes plain http from localhost alone
 	config := modes[0]
 	config.party.RedirectURI = g.portal + "/auth-gateway/sso/" + config.name + "/callback"
+	config.party.SignOutURI = g.portal + "/auth-gateway/sign-out"
 	p := harness.StartProvider(t, config.party)
 	global := words(p.Issuer, "admit any", "password off", config) + "audience customers\n"
 	g.Configure(option("portal {$SITE}\n"+global),
@@ -397,7 +398,16 @@ func TestPortalSSO(t *testing.T) {
 		t.Fatalf("%v", page)
 	}
 	g.in(t, b, g.wiki, "bob@example.test")
-	signOutAt(t, b, g.wiki)
+	// Signing out anywhere tells the provider, which sends people to the portal.
+	ask := b.Get(g.wiki + "/auth-gateway/sign-out").Want(http.StatusOK)
+	if csp := ask.Header.Get("Content-Security-Policy"); !strings.Contains(csp, " "+p.Issuer) || !strings.Contains(csp, " "+g.portal) {
+		t.Errorf("the form may not end up where it does: %s", csp)
+	}
+	out := b.Submit(ask.Form("")).Want(http.StatusSeeOther).Location()
+	if query := out.Query(); !strings.HasPrefix(out.String(), p.Issuer) || query.Get("id_token_hint") == "" ||
+		query.Get("post_logout_redirect_uri") != g.portal+"/auth-gateway/sign-out" {
+		t.Errorf("signing out leads to %s", out)
+	}
 	if page := b.Get(g.app + "/private"); page.FromApp() {
 		t.Errorf("in after signing out: %v", page)
 	}

@@ -76,6 +76,9 @@ func (g *Gateway) visit(r *http.Request, a arrival) policy.Visit {
 	if a.origin.Host != "" {
 		visit.Origin = a.origin.String()
 	}
+	if p := g.app.portal; p != nil && !a.portal {
+		visit.Portal = p.origin.String()
+	}
 	if text, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
 		if client, err := netip.ParseAddr(text); err == nil {
 			visit.Client = client.Unmap().WithZone("")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,6 +92,9 @@ func (a *Answers) Refuse(w http.ResponseWriter, r *http.Request, visit policy.Vi
 	}
 	if IsNavigation(r) || r.Method == http.MethodPost && wantsPage(r) {
 		view := pages.View{Host: visit.Host, Language: a.Pages.Language(r), SignIn: SignInFor(refusal.ReturnTo), FormTargets: refusal.FormTargets}
+		if visit.Portal != "" {
+			view.FormTargets = append(slices.Clone(view.FormTargets), visit.Portal)
+		}
 		if IsNavigation(r) {
 			view.Self, view.Again = repeatable(visit)
 		}

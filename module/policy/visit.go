@@ -25,6 +25,10 @@ type Visit struct {
 	// own, to be shown to people.
 	Host string
 
+	// Portal is the origin of the portal that has the pages of this site; ""
+	// where the site has its own. A form may end up there.
+	Portal string
+
 	// Asked is the path and query as they were asked for.
 	Asked string
 

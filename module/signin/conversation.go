@@ -199,6 +199,9 @@ func (x *exchange) view(self string) pages.View {
 		_, view.Host, _ = strings.Cut(to.origin, "://")
 		view.FormTargets = []string{to.origin}
 	}
+	if x.visit.Portal != "" {
+		view.FormTargets = append(view.FormTargets, x.visit.Portal)
+	}
 	return view
 }
 

@@ -90,7 +90,7 @@ func (x *exchange) end(live *session.Live, flows []flowCookie, out *departure) e
 		if live == nil {
 			return nil
 		}
-		if idToken, err = x.Upstream.IDToken(tx, live.Session.ID); err != nil {
+		if idToken, err = x.Upstream.IDToken(tx, live.Session); err != nil {
 			return err
 		}
 		event.AccountID = live.Account.ID

@@ -7,6 +7,7 @@
 package upstream
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -53,9 +54,13 @@ func (s *Sessions) Keep(tx store.Tx, session []byte, name string, a *sso.Asserti
 }
 
 // IDToken returns, within the transaction that ends a session, the ID token that
-// tells the provider which of its sessions is over; "" if none is kept.
-func (s *Sessions) IDToken(tx store.Tx, session []byte) (string, error) {
-	p, err := tx.ProviderSession(session)
+// tells the provider which of its sessions is over; "" if none is kept. Behind a
+// portal it is kept of the session there, from which the others were made.
+func (s *Sessions) IDToken(tx store.Tx, session store.Session) (string, error) {
+	p, err := tx.ProviderSession(session.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		p, err = s.ofFamily(tx, session)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}
@@ -68,6 +73,24 @@ func (s *Sessions) IDToken(tx store.Tx, session []byte) (string, error) {
 		s.Log.Error("an ID token that was kept for signing out cannot be opened", zap.String("sso", p.SSO), zap.Error(err))
 	}
 	return kept.IDToken, nil
+}
+
+// ofFamily returns what the provider knows of another session of the family. It
+// returns store.ErrNotFound.
+func (s *Sessions) ofFamily(tx store.Tx, session store.Session) (store.ProviderSession, error) {
+	all, err := tx.Sessions(session.AccountID)
+	if err != nil {
+		return store.ProviderSession{}, err
+	}
+	for _, other := range all {
+		if !bytes.Equal(other.Family, session.Family) {
+			continue
+		}
+		if p, err := tx.ProviderSession(other.ID); !errors.Is(err, store.ErrNotFound) {
+			return p, err
+		}
+	}
+	return store.ProviderSession{}, store.ErrNotFound
 }
 
 // knownSID is the provider's session as a logout token can name it, "" for none.

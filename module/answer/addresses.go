@@ -46,6 +46,12 @@ func SignInFor(returnTo string) string {
 	return SignIn + "?return_to=" + url.QueryEscape(returnTo)
 }
 
+// SignInAsAnother is SignInFor for somebody who wants to use another account than
+// the one that a provider has them signed in with.
+func SignInAsAnother(returnTo string) string {
+	return SignIn + "?account=other&return_to=" + url.QueryEscape(returnTo)
+}
+
 // SignInAgain is the address at which somebody who has a session signs in
 // again, with a passcode if they have a second factor, before they go on to
 // there: a page that changes what signing in takes.

@@ -83,6 +83,8 @@ type providerFlow struct {
 	ReturnTo string      `json:"r"`
 	// Again: the provider is to ask who it is, though the person is signed in.
 	Again bool `json:"g,omitempty"`
+	// Another: the provider is to ask which account to use.
+	Another bool `json:"-"`
 	// Link: it is no sign-in, but links the provider to an account.
 	Link *linkFlow `json:"l,omitempty"`
 	// Family is that of the session that the browser had then, if it had one.

@@ -109,6 +109,10 @@ func (x *exchange) showSignedOut(state string) {
 		switch still := x.Providers[c.Leaving.StillAt]; {
 		case still != nil:
 			page.StillAt, page.SignIn = still.Label, answer.SignInFor(to)
+			if c.Leaving.SwitchTo != "" {
+				// They would be sent again as who they are there.
+				page.SignIn = answer.SignInAsAnother(to)
+			}
 		case c.Leaving.SwitchTo != "" && x.r.Method == http.MethodGet:
 			x.flows.clear(x, id)
 			x.redirect(answer.SignInFor(to))

@@ -247,7 +247,7 @@ func TestSwitchAccount(t *testing.T) {
 			b.is("")
 			if !tc.offered {
 				r = b.get(r.as("303 " + r.location).location).as("200").says("You may still be signed in at okta")
-				if !strings.Contains(r.body, `href="/auth-gateway/sign-in?return_to=%2Fa%3Fb%3Dc"`) {
+				if !strings.Contains(r.body, `href="/auth-gateway/sign-in?account=other&amp;return_to=%2Fa%3Fb%3Dc"`) {
 					t.Errorf("no way on:\n%s", r.body)
 				}
 				return

@@ -34,7 +34,7 @@ func (x *exchange) startProvider(name string) {
 	if !x.active(name) {
 		return
 	}
-	x.sendToProvider(name, door, providerFlow{ReturnTo: returnTo, Again: query.Get("again") != ""})
+	x.sendToProvider(name, door, providerFlow{ReturnTo: returnTo, Again: query.Get("again") != "", Another: x.asAnother()})
 }
 
 // active reports whether the SSO config is assigned to any audience, or
@@ -100,8 +100,11 @@ func (x *exchange) away(name string, flow providerFlow) (address string, ok bool
 	id := newFlowID()
 	random, _ := secret.NewToken()
 	start := x.Providers[name].Start
-	if flow.Again || flow.Link != nil {
+	switch {
+	case flow.Again || flow.Link != nil:
 		start = x.Providers[name].Reauthenticate
+	case flow.Another:
+		start = x.Providers[name].Switch
 	}
 	address, flow.Pending, err = start(x.r.Context(), x.callback(name), id+"."+random)
 	if err != nil {

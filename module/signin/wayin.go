@@ -142,7 +142,7 @@ func (x *exchange) enter(door *policy.Door, returnTo string) {
 	case way.Refused:
 		x.refuse(answer.Refusal{Kind: pages.PasswordOff, Cause: errors.New(way.Reason)})
 	case way.Straight != "":
-		x.sendToProvider(way.Straight, door, providerFlow{ReturnTo: returnTo})
+		x.sendToProvider(way.Straight, door, providerFlow{ReturnTo: returnTo, Another: x.asAnother()})
 	default:
 		x.showSignIn(door, returnTo, pages.SignIn{}, statusOK)
 	}
@@ -169,15 +169,21 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 			return
 		}
 	}
+	another := ""
+	if x.asAnother() {
+		another = "&account=other"
+	}
 	for _, button := range way.Buttons {
 		page.Buttons = append(page.Buttons, pages.Button{
 			SSO:   button.SSO,
 			Label: button.Label,
-			Href:  answer.SSO + button.SSO + "/start?return_to=" + url.QueryEscape(returnTo),
+			Href:  answer.SSO + button.SSO + "/start?return_to=" + url.QueryEscape(returnTo) + another,
 		})
 	}
 	self := answer.SignInFor(returnTo)
 	switch {
+	case another != "":
+		self = answer.SignInAsAnother(returnTo)
 	case page.AnyWay:
 		self = answer.SignInAgainAnyWay(returnTo)
 	case page.Again:
@@ -185,6 +191,10 @@ func (x *exchange) showSignIn(door *policy.Door, returnTo string, page pages.Sig
 	}
 	x.write(status, self, page)
 }
+
+// asAnother reports whether the person wants to use another account than the one
+// that a provider has them signed in with, as the address says.
+func (x *exchange) asAnother() bool { return x.r.URL.Query().Get("account") == "other" }
 
 // verdict decides whether a session made so opens where the person is going: a
 // path of the site, by its audience, or a page of ours about the person.

@@ -183,10 +183,12 @@ func NewProvider(name string, config Config, clientSecret string, opts Options) 
 // Finish needs when the person is back. The state is the caller's, unguessable
 // and used once. Every error is a *Fault.
 func (p *Provider) Start(ctx context.Context, redirectURI, state string) (string, Pending, error) {
-	return p.start(ctx, redirectURI, state, false)
+	return p.start(ctx, redirectURI, state, nil)
 }
 
-func (p *Provider) start(ctx context.Context, redirectURI, state string, again bool) (string, Pending, error) {
+// start is Start with what further parameters the provider is to be asked with,
+// nil for none.
+func (p *Provider) start(ctx context.Context, redirectURI, state string, ask func(*metadata) []oauth2.AuthCodeOption) (string, Pending, error) {
 	if state == "" {
 		return "", Pending{}, p.fault(faultf(FaultOther, "starting without a state"))
 	}
@@ -200,8 +202,8 @@ func (p *Provider) start(ctx context.Context, redirectURI, state string, again b
 		pending.Verifier = oauth2.GenerateVerifier()
 		options = append(options, oauth2.S256ChallengeOption(pending.Verifier))
 	}
-	if again {
-		options = append(options, meta.reauthenticate()...)
+	if ask != nil {
+		options = append(options, ask(meta)...)
 	}
 	method, err := p.authMethod(meta)
 	if err != nil {

@@ -83,3 +83,42 @@ func TestReauthenticateWithoutDiscovery(t *testing.T) {
 		t.Errorf("asks with %s, %v", address, err)
 	}
 }
+
+// Whom a provider is to ask for another account is sent with the prompt that it is
+// likely to know, and with none that it is known not to.
+func TestSwitch(t *testing.T) {
+	for name, tc := range map[string]struct {
+		prompts, claims []string
+		prompt          string
+	}{
+		"one that says nothing":               {prompt: "login"},
+		"one that has a choice of accounts":   {prompts: []string{"none", "login", "select_account"}, prompt: "select_account"},
+		"one that only asks who it is":        {prompts: []string{"none", "login", "consent"}, prompt: "login"},
+		"one that does neither":               {prompts: []string{"none", "consent"}},
+		"one that tells when it asked":        {claims: []string{"sub", "auth_time"}, prompt: "login"},
+		"one that never does, such as Google": {claims: []string{"sub", "email"}, prompt: "select_account"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.behave(func(b *providertest.Behaviour) {
+				b.Discovery = func(document map[string]any) {
+					document["prompt_values_supported"], document["claims_supported"] = tc.prompts, tc.claims
+				}
+			})
+			address, pending, err := s.sso.Switch(t.Context(), callback, state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			u, err := url.Parse(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if query := u.Query(); query.Get("prompt") != tc.prompt || query.Has("prompt") != (tc.prompt != "") || query.Has("max_age") {
+				t.Errorf("asks with %v", query)
+			}
+			if _, err := s.sso.Finish(t.Context(), pending, callback, s.idp.Authorize(t, address)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

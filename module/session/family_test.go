@@ -16,7 +16,7 @@ func (w *world) beginning(t *testing.T, change func(b *Beginning)) (*http.Reques
 	t.Helper()
 	var token string
 	w.update(t, func(tx store.Tx) (err error) {
-		b := Beginning{AccountID: w.account.ID, Audience: "team", SignedInAt: w.clock.Now()}
+		b := Beginning{AccountID: w.account.ID, Audience: "team", SignedInAt: w.clock.Now(), Until: w.clock.Now().Add(24 * time.Hour)}
 		change(&b)
 		a, err := tx.Account(b.AccountID)
 		if err != nil {
@@ -123,6 +123,61 @@ func TestFamilyIdlesTogether(t *testing.T) {
 				t.Error("lives although none of the family was used")
 			}
 		})
+	}
+}
+
+// None outlasts the one that the others are made from, and all idle out like the
+// first to do so.
+func TestFamilyLifetimes(t *testing.T) {
+	w := newWorld(t)
+	w.Keeper.lifetimes = map[string]Lifetimes{
+		"team":   {Idle: 8 * time.Hour, Absolute: 24 * time.Hour},
+		"bank":   {Idle: 15 * time.Minute, Absolute: time.Hour},
+		"forums": {Idle: 100 * time.Hour, Absolute: 1000 * time.Hour},
+	}
+	began := w.clock.Now().Truncate(time.Microsecond)
+	var first []byte
+	lasts := func(step string, want map[string]string) {
+		t.Helper()
+		w.update(t, func(tx store.Tx) error {
+			all, err := tx.Sessions(w.account.ID)
+			for _, s := range all {
+				if got := s.IdleTimeout.String() + " " + s.ExpiresAt.Sub(began).String(); got != want[s.Audience] {
+					t.Errorf("%s: %s lasts %s, want %s", step, s.Audience, got, want[s.Audience])
+				}
+			}
+			if len(all) != len(want) {
+				t.Errorf("%s: %d sessions", step, len(all))
+			}
+			return err
+		})
+	}
+	child := func(audience string, until time.Duration) {
+		t.Helper()
+		w.beginning(t, func(b *Beginning) {
+			b.Family, b.Audience, b.SignedInAt, b.Until = first, audience, began, began.Add(until)
+		})
+	}
+	_, first = w.beginning(t, func(b *Beginning) { b.SignedInAt = began })
+	lasts("alone", map[string]string{"team": "8h0m0s 24h0m0s"})
+	child("forums", 24*time.Hour)
+	lasts("with one that lasts longer", map[string]string{"team": "8h0m0s 24h0m0s", "forums": "8h0m0s 24h0m0s"})
+	child("bank", 24*time.Hour)
+	lasts("with one that lasts shorter", map[string]string{"team": "15m0s 24h0m0s", "forums": "15m0s 24h0m0s", "bank": "15m0s 1h0m0s"})
+	w.clock.Move(10 * time.Minute)
+	next, _ := w.beginning(t, func(b *Beginning) { b.Replaces, b.Audience, b.SignedInAt = first, "bank", began.Add(10*time.Minute) })
+	w.update(t, func(tx store.Tx) error {
+		all, err := tx.Sessions(w.account.ID)
+		for _, s := range all {
+			if s.IdleTimeout != 15*time.Minute || s.ExpiresAt.After(began.Add(70*time.Minute)) {
+				t.Errorf("signed in again: %s lasts %s, %s", s.Audience, s.IdleTimeout, s.ExpiresAt.Sub(began))
+			}
+		}
+		return err
+	})
+	w.clock.Move(16 * time.Minute)
+	if w.lives(t, next) {
+		t.Error("lives although none of the family was used")
 	}
 }
 

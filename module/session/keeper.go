@@ -128,6 +128,8 @@ type Beginning struct {
 	// another site of the same portal. nil: it begins one, or goes on with
 	// that of Replaces.
 	Family []byte
+	// Until is when the session ends that this one is made from, with Family.
+	Until time.Time
 }
 
 // GivenFactor is a passcode that was given. Its zero value is none.
@@ -162,7 +164,10 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		return "", fmt.Errorf("ending the session before: %w", err)
 	}
 	now := k.clock()
-	lifetimes := k.lifetimes[b.Audience]
+	idle, end, err := k.lasts(tx, b, family)
+	if err != nil {
+		return "", fmt.Errorf("beginning a session: %w", err)
+	}
 	token, id := secret.NewToken()
 	err = tx.CreateSession(store.Session{
 		ID:             id,
@@ -178,8 +183,8 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		Trusted:        b.SecondFactor.Trusted,
 		CreatedAt:      now,
 		SeenAt:         now,
-		IdleTimeout:    lifetimes.Idle,
-		ExpiresAt:      b.SignedInAt.Add(lifetimes.Absolute),
+		IdleTimeout:    idle,
+		ExpiresAt:      end,
 		Address:        b.Address,
 		Browser:        Browser(b.Browser),
 	})
@@ -187,6 +192,34 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 		return "", fmt.Errorf("beginning a session: %w", err)
 	}
 	return token, nil
+}
+
+// lasts returns how long the new session lasts. None of a family outlasts the one
+// that the others are made from, or signing out there would leave them behind; and
+// all of them idle out like the first to do so, or a site where that is soon would
+// be opened again by the others.
+func (k *Keeper) lasts(tx store.Tx, b Beginning, family []byte) (idle time.Duration, end time.Time, err error) {
+	lifetimes := k.lifetimes[b.Audience]
+	idle, end = lifetimes.Idle, b.SignedInAt.Add(lifetimes.Absolute)
+	if family == nil {
+		return idle, end, nil
+	}
+	all, err := tx.Sessions(b.AccountID)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	for _, other := range all {
+		if bytes.Equal(other.Family, family) {
+			idle = min(idle, other.IdleTimeout)
+		}
+	}
+	if b.Family == nil {
+		return idle, end, tx.LimitFamily(family, idle, end)
+	}
+	if b.Until.Before(end) {
+		end = b.Until
+	}
+	return idle, end, tx.LimitFamily(family, idle, b.Until)
 }
 
 // replace ends what the new session takes the place of, and returns the family

@@ -33,6 +33,13 @@ func (x *exchange) takeTicket() {
 		return
 	}
 	cookie, _ := x.flows.get(x, query.Get("flow"))
+	if cookie.PushedOut {
+		// Whoever has a ticket has a session on the portal, so another one
+		// takes a moment, and asks nobody anything.
+		x.flows.clear(x, cookie.id)
+		x.redirect(answer.SignInFor(cookie.ReturnTo))
+		return
+	}
 	flow := cookie.Portal
 	if flow != nil {
 		x.going = flow.ReturnTo
@@ -134,11 +141,13 @@ func (x *exchange) admit(tx store.Tx, ticket store.Ticket, returnTo string, befo
 		Audience:     door.Name(),
 		SSO:          s.SSO,
 		SignedInAt:   s.SignedInAt,
+		ProvedAt:     s.ProvedAt,
 		SecondFactor: session.GivenFactor{How: s.SecondFactor, At: s.SecondFactorAt, Trusted: s.Trusted},
 		Address:      x.address(),
 		Browser:      x.r.UserAgent(),
 		Replaces:     before,
 		Family:       s.Family,
+		Until:        s.ExpiresAt,
 	})
 	if errors.Is(err, session.ErrEpoch) {
 		return made, err, nil

@@ -143,7 +143,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		selectAccount, selectAccountByEmail, selectAccountBySSO, selectAccounts, countAdministrators, saveAttributes,
 		moveEpoch, deleteAccount, endFlows, endLinks, keepSession, endOtherEpochs, selectSSOLinks, selectPassword,
 		selectFactors, useStep, spendRecoveryCode, countRecoveryCodes, selectFlow, dropOldFlows, saveFlow, selectSession,
-		selectSessions, sawFamily, selectFamily, countFamily, deleteFamily, deleteSession, selectLink, selectFailures, selectEvents, selectEventsOfAccount,
+		selectSessions, sawFamily, limitIdle, limitEnd, selectFamily, countFamily, deleteFamily, deleteSession, selectLink, selectFailures, selectEvents, selectEventsOfAccount,
 		pruneFlows, pruneSessions, pruneLinks, pruneStates, pruneFailures, pruneAudit, pruneStrangerEvents,
 		failuresBeyond, strangerEventsBeyond, deleteFactor, preferFactor, useFactor, spendCode, missCode, useDevice,
 		selectDevices, dropOldTickets, selectTicket, spendTicket, pruneTickets, deleteDevice, forgetDevices, pruneDevices, saveProviderSession, selectProviderSession,

@@ -266,6 +266,9 @@ type SessionRows interface {
 	EndSession(id []byte) (bool, error)
 	// EndFamily likewise, by what they share.
 	EndFamily(family []byte) (bool, error)
+	// LimitFamily shortens how long each session of the family lasts: IdleTimeout
+	// to idle and ExpiresAt to end, where they are later.
+	LimitFamily(family []byte, idle time.Duration, end time.Time) error
 	// FamilyAlive reports whether a session of the family is left. Like any
 	// row it may be there for a while after its lifetime.
 	FamilyAlive(family []byte) (bool, error)

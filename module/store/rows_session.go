@@ -17,6 +17,8 @@ const (
 	countFamily   = `SELECT COUNT(*) FROM sessions WHERE family = $1`
 	deleteFamily  = `DELETE FROM sessions WHERE family = $1 RETURNING id`
 	deleteSession = `DELETE FROM sessions WHERE id = $1`
+	limitIdle     = `UPDATE sessions SET idle_timeout = $1 WHERE family = $2 AND (idle_timeout > $1 OR idle_timeout = 0) RETURNING id`
+	limitEnd      = `UPDATE sessions SET expires_at = $1 WHERE family = $2 AND expires_at > $1 RETURNING id`
 	sawFamily     = `UPDATE sessions SET seen_at = $1, ends_at = CASE
 			WHEN idle_timeout > 0 AND $1 + idle_timeout < expires_at THEN $1 + idle_timeout
 			ELSE expires_at END
@@ -73,16 +75,35 @@ func (t *tx) EndSession(id []byte) (bool, error) {
 
 // EndFamily implements SessionRows.
 func (t *tx) EndFamily(family []byte) (bool, error) {
-	const doing = "ending the sessions of a family"
+	ended, err := t.changeFamily("ending the sessions of a family", deleteFamily, family)
+	return ended > 0, err
+}
+
+// LimitFamily implements SessionRows.
+func (t *tx) LimitFamily(family []byte, idle time.Duration, end time.Time) error {
+	const doing = "limiting the sessions of a family"
+	if _, err := t.changeFamily(doing, limitIdle, idle.Microseconds(), family); err != nil {
+		return err
+	}
+	_, err := t.changeFamily(doing, limitEnd, stamp(end), family)
+	return err
+}
+
+// changeFamily runs a statement that returns the ids of the sessions that it
+// changed, and counts them.
+func (t *tx) changeFamily(doing, query string, args ...any) (int, error) {
 	if err := t.mayWrite(doing); err != nil {
-		return false, err
+		return 0, err
 	}
 	scan := func(row scanner) (id []byte, err error) { return id, row.Scan(&id) }
-	ended, err := list(t, doing, scan, deleteFamily, family)
-	for _, id := range ended {
+	changed, err := list(t, doing, scan, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range changed {
 		t.changes.session(id)
 	}
-	return err == nil && len(ended) > 0, err
+	return len(changed), nil
 }
 
 // FamilyAlive implements SessionRows.

@@ -115,6 +115,32 @@ func testFamilies(t *testing.T, s store.Store) {
 			return nil
 		})
 	})
+	t.Run("the family is limited", func(t *testing.T) {
+		ids := family(t, s, a, "limited")
+		var told int
+		stop := s.Subscribe(func(store.Change) { told++ })
+		defer stop()
+		update(t, s, func(tx store.Tx) error { return tx.LimitFamily(ids[0], 9*time.Hour, now.Add(25*time.Hour)) })
+		if told != 0 {
+			t.Errorf("told %d times although nothing is shorter", told)
+		}
+		update(t, s, func(tx store.Tx) error { return tx.LimitFamily(ids[0], time.Hour, now.Add(2*time.Hour)) })
+		if told != 3 {
+			t.Errorf("told %d times", told)
+		}
+		view(t, s, func(tx store.Tx) error {
+			for i, id := range append(ids, others[1]) {
+				want := newSession("", "")
+				if i < len(ids) {
+					want.IdleTimeout, want.ExpiresAt = time.Hour, now.Add(2*time.Hour)
+				}
+				if got, err := tx.Session(id); err != nil || got.IdleTimeout != want.IdleTimeout || !got.ExpiresAt.Equal(want.ExpiresAt) {
+					t.Errorf("session %d: %+v, %v", i, got, err)
+				}
+			}
+			return nil
+		})
+	})
 	t.Run("the epoch moves and one is kept", func(t *testing.T) {
 		ids := family(t, s, a, "kept")
 		update(t, s, func(tx store.Tx) error { return tx.MoveEpoch(a.ID, ids[1], now) })

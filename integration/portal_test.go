@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -139,6 +140,20 @@ func TestPortal(t *testing.T) {
 			}
 			g.in(t, other, g.app, alice)
 			signOutAt(t, other, g.portal)
+		}
+	})
+	t.Run("nine tabs", func(t *testing.T) {
+		g.For(t)
+		b := g.browser()
+		asked := make([]*harness.Page, 9)
+		for i := range asked {
+			asked[i] = b.Open(fmt.Sprintf("%s/tab/%d?x=%d", g.app, i, i))
+		}
+		for i, page := range asked { // the first of them has been pushed out
+			form := page.Form("password").Set("email", alice).Set("password", harness.Password)
+			if got := b.SubmitAndFollow(form).App(); got.URI != fmt.Sprintf("/tab/%d?x=%d", i, i) {
+				t.Errorf("tab %d landed at %s", i, got.URI)
+			}
 		}
 	})
 	t.Run("revoking closes all", func(t *testing.T) {

@@ -263,5 +263,9 @@ func (x *exchange) goToPortal() {
 		x.storeFault(err)
 		return
 	}
-	x.redirect(signIn + "?return_to=" + url.QueryEscape(to.String()))
+	signIn += "?return_to=" + url.QueryEscape(to.String())
+	if x.asAnother() {
+		signIn += "&account=other"
+	}
+	x.redirect(signIn)
 }

@@ -34,8 +34,12 @@ const (
 const (
 	pruneFlows = `DELETE FROM flows WHERE id IN
 		(SELECT id FROM flows WHERE expires_at <= $1 LIMIT $2)`
+	// A session stays as long as one of its family does: what a provider knows
+	// of the family hangs on the first, whose lifetimes may be shorter.
 	pruneSessions = `DELETE FROM sessions WHERE id IN
-		(SELECT id FROM sessions WHERE ends_at <= $1 LIMIT $2)`
+		(SELECT id FROM sessions WHERE ends_at <= $1 AND NOT EXISTS
+			(SELECT 1 FROM sessions AS others WHERE others.family = sessions.family AND others.ends_at > $1)
+		LIMIT $2)`
 	pruneDevices = `DELETE FROM trusted_devices WHERE id IN
 		(SELECT id FROM trusted_devices WHERE expires_at <= $1 LIMIT $2)`
 	pruneLinks = `DELETE FROM one_time_links WHERE id IN

@@ -45,6 +45,7 @@ func Conform(t *testing.T, open func(t *testing.T) store.Store) {
 		{"families of sessions", testFamilies},
 		{"tickets", testTickets},
 		{"sessions of providers", testProviderSessions},
+		{"sessions of providers, of a family", testProviderSessionOfFamily},
 		{"what providers have ended", testProviderLogouts},
 		{"one-time links", testOneTimeLinks},
 		{"failures", testFailures},

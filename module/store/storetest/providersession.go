@@ -157,6 +157,31 @@ func testProviderSessions(t *testing.T, s store.Store) {
 	})
 }
 
+// What a provider knows of a family is known as long as anybody of it lives: a
+// session that was made from another may last longer.
+func testProviderSessionOfFamily(t *testing.T, s store.Store) {
+	a := person(t, s, "a@example.test")
+	first, child := newSession("first", a.ID), newSession("child", a.ID)
+	first.ExpiresAt, child.ExpiresAt, child.Family = now.Add(time.Hour), now.Add(5*time.Hour), first.ID
+	update(t, s, func(tx store.Tx) error {
+		return errors.Join(tx.CreateSession(first), tx.CreateSession(child), tx.SaveProviderSession(newProviderSession("first", "ann", "s1")))
+	})
+	for _, prune := range []struct {
+		after time.Duration
+		left  int
+	}{{3 * time.Hour, 1}, {6 * time.Hour, 0}} {
+		if err := s.Prune(t.Context(), now.Add(prune.after), now); err != nil {
+			t.Fatal(err)
+		}
+		view(t, s, func(tx store.Tx) error {
+			if found, err := tx.ProviderSessionsBySID("https://id.example.test", "s1", 9); err != nil || len(found) != prune.left {
+				t.Errorf("%s later: %d, %v", prune.after, len(found), err)
+			}
+			return nil
+		})
+	}
+}
+
 func testProviderLogouts(t *testing.T, s store.Store) {
 	at := func(d time.Duration) time.Time { return now.Add(d) }
 	for _, note := range []struct {

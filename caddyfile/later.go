@@ -2,13 +2,11 @@ package caddyfile
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module"
-	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 )
 
 // The words of this file belong to the language, and nothing does yet what
@@ -31,16 +29,6 @@ func laterAfter(min, max int, usage string, check func(at caddyfile.Token, value
 		}
 		return later(at)
 	}}
-}
-
-// laterOneOf is a word of which every value is refused.
-func laterOneOf(choices ...string) word {
-	return laterAfter(1, 1, strings.Join(choices, " | "), func(at caddyfile.Token, values []caddyfile.Token) error {
-		if !slices.Contains(choices, values[0].Text) {
-			return unknown(values[0], "value of "+at.Text, choices)
-		}
-		return nil
-	})
 }
 
 // store postgres <dsn>
@@ -69,19 +57,4 @@ func checkDSN(dsn caddyfile.Token) error {
 		}
 	}
 	return nil
-}
-
-// addLater adds the words of the global block. Syntax:
-//
-//	portal <url>
-func (p *parser) addLater(known words) {
-	known["portal"] = laterAfter(1, 1, "<url>", func(_ caddyfile.Token, values []caddyfile.Token) error {
-		if module.HasPlaceholder(values[0].Text) {
-			return nil
-		}
-		if _, err := policy.ParseOrigin(values[0].Text); err != nil {
-			return errAt(values[0], "portal: %w", err)
-		}
-		return nil
-	})
 }

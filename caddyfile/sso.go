@@ -19,6 +19,7 @@ import (
 //		pushed_requests on | off
 //		admit         any | existing | <mail domain>...
 //		trust_email
+//		link          verified_email
 //		ip_ranges     <CIDR or address>...
 //		button        <label>
 //		discovery     on | off
@@ -60,7 +61,7 @@ func (p *parser) sso(part string, config *sso.Config) words {
 		"endpoints": p.endpoints(part, config),
 
 		"claims":     p.claims(part, config),
-		"link":       laterOneOf("verified_email"),
+		"link":       oneValue("verified_email", &config.Link),
 		"revalidate": duration(&config.Revalidate),
 	}
 }

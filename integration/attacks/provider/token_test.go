@@ -93,7 +93,7 @@ func TestTokenEndpoint(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		attacks = append(attacks, attack{
 			situation: situation{name: "redirected with " + http.StatusText(status), behave: token(redirecting(status, nowhere))},
-			refusal:   believedNot("which is not followed: the code and the secret would go along"),
+			refusal:   believedNot("which is not followed: what is secret would go along"),
 		})
 	}
 	for i := range attacks {

@@ -124,14 +124,19 @@ func TestTakingAccountsOver(t *testing.T) {
 		{"of an administrator to come, existing", "admit existing", admin, taken("its role is admin")},
 		{"of somebody suspended", "admit any", suspended, taken("belongs to account")},
 		{"of somebody suspended, existing", "admit existing", suspended, taken("it is suspended")},
+		{"joining somebody with a second factor", "admit any\nlink verified_email", factor, taken("it has a second factor")},
+		{"joining an agent", "admit any\nlink verified_email", agent, taken("its role is agent")},
+		{"joining an administrator, vouched for", "admit existing\nlink verified_email\ntrust_email", admin, taken("its role is admin")},
+		{"joining somebody suspended", "admit example.test\nlink verified_email", suspended, taken("it is suspended")},
 		{"of an administrator, vouched for", "admit existing\ntrust_email", admin, taken("its role is admin")},
 	}
 	var situations []situation
 	for _, test := range tests {
 		situations = append(situations, situation{name: test.name, words: test.words, behave: called(test.email)})
 	}
-	const known, prepared = "somebody known", "somebody prepared"
-	situations = append(situations, situation{name: known}, situation{name: prepared, words: "admit existing"})
+	const known, prepared, joining = "somebody known", "somebody prepared", "somebody joining"
+	situations = append(situations, situation{name: known}, situation{name: prepared, words: "admit existing"},
+		situation{name: joining, words: "admit any\nlink verified_email"})
 	s := newStage(t, "", "second_factor required", situations...)
 	s.AddUser(password)
 	s.AddUser(factor)
@@ -142,6 +147,7 @@ func TestTakingAccountsOver(t *testing.T) {
 	s.Invite(suspended)
 	s.Must("user", "suspend", suspended)
 	s.Invite(slug(prepared) + "@example.test")
+	s.AddUser(slug(joining) + "@example.test")
 	everybody := func() (people []map[string]any) {
 		s.JSON(&people, "user", "list")
 		return people
@@ -170,6 +176,24 @@ func TestTakingAccountsOver(t *testing.T) {
 		s.providers[prepared].Behave(func(b *providertest.Behaviour) { b.Person["sub"] = "somebody else" })
 		b = s.Browser()
 		s.wantRefused(t, b, b.Open(start(prepared)), taken("cannot be taken over"))
+	})
+	t.Run("joined by one person of the provider and no other", func(t *testing.T) {
+		s.For(t)
+		email := slug(joining) + "@example.test"
+		unverified := func(verified bool) {
+			s.providers[joining].Behave(func(b *providertest.Behaviour) { b.Person["email_verified"] = verified })
+		}
+		unverified(false)
+		b := s.Browser()
+		s.wantRefused(t, b, b.Open(start(joining)), refusal{http.StatusForbidden, "email_unverified", "trust_email"})
+		unverified(true)
+		b = s.Browser()
+		if got := b.Open(start(joining)).App().Header.Get("Remote-User"); got != email {
+			t.Errorf("joined %q", got)
+		}
+		s.providers[joining].Behave(func(b *providertest.Behaviour) { b.Person["sub"] = "somebody else" })
+		b = s.Browser()
+		s.wantRefused(t, b, b.Open(start(joining)), taken("linked to another subject of this issuer"))
 	})
 	t.Run("an address that becomes somebody else's", func(t *testing.T) {
 		s.For(t)

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -147,4 +148,57 @@ accent "#b3261e"
 	if !strings.Contains(b.Text(), "bob@example.test") {
 		t.Errorf("%s", b.Text())
 	}
+
+	// Somebody with a password adds the provider, where they are called
+	// otherwise, and comes in through it to the same account.
+	const carol = "carol@example.test"
+	g.AddUser(carol)
+	b = harness.StartChromium(t, "en")
+	site := "https://app.example.test:" + g.Env("PORT")
+	b.Open(site + "/private")
+	b.Type("email", carol)
+	b.Type("password", harness.Password)
+	b.Submit("password")
+	b.WaitText(harness.Marker)
+	before := remoteID(t, b)
+	b.Open(site + "/auth-gateway/account")
+	b.Press("Add a provider")
+	b.Screenshot("2-links")
+	b.Press("Add Example Industries account")
+	b.Screenshot("3-on-to-the-provider")
+	b.Press("Example Industries account")
+	b.Type("login", "hanako")
+	b.Submit("login")
+	b.WaitText("You can now sign in with Example Industries account as hanako@example.test.")
+	b.Screenshot("4-linked")
+	b.Open(site + "/auth-gateway/sign-out")
+	b.Submit("flow")
+	b.WaitText("You are signed out")
+
+	b.Open(site + "/private")
+	b.Press("Example Industries account")
+	b.Type("login", "hanako")
+	b.Submit("login")
+	b.WaitText(harness.Marker)
+	if after := remoteID(t, b); after != before || !strings.Contains(b.Text(), carol) {
+		t.Errorf("in as %s, before %s: %s", after, before, b.Text())
+	}
+	b.Open(site + "/auth-gateway/account/links")
+	b.WaitText("show once more that it is you")
+	b.Screenshot("5-again")
+	b.Press("Example Industries account")
+	b.Type("login", "hanako")
+	b.Submit("login")
+	b.WaitText("You can sign in to this account with each of these.")
+}
+
+// remoteID is the account as the app is told it, from the page that shows what the
+// app received.
+func remoteID(t *testing.T, b *harness.Chromium) string {
+	t.Helper()
+	found := regexp.MustCompile(`"Remote-Id":\s*\[\s*"([^"]+)"`).FindStringSubmatch(b.Text())
+	if found == nil {
+		t.Fatalf("no Remote-Id: %s", b.Text())
+	}
+	return found[1]
 }

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -237,6 +238,9 @@ func (g *gate) wantNoSSO(t *testing.T, configs ...string) {
 			if page := g.Browser().Get("/auth-gateway/sso/" + config + address); page.Status != http.StatusNotFound || page.ID("error-id") == "" {
 				t.Errorf("%s%s: %v", config, address, page)
 			}
+		}
+		if page := g.Program().Post("/auth-gateway/sso/"+config+"/backchannel-logout", url.Values{"logout_token": {"x"}}); page.Status != http.StatusNotFound {
+			t.Errorf("back channel of %s: %v", config, page)
 		}
 	}
 }

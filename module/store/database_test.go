@@ -147,7 +147,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		pruneFlows, pruneSessions, pruneLinks, pruneStates, pruneFailures, pruneAudit, pruneStrangerEvents,
 		failuresBeyond, strangerEventsBeyond, deleteFactor, preferFactor, useFactor, spendCode, missCode, useDevice,
 		selectDevices, dropOldTickets, selectTicket, spendTicket, pruneTickets, deleteDevice, forgetDevices, pruneDevices, saveProviderSession, selectProviderSession,
-		selectProviderSessionsOf, selectProviderSessionsBySID, selectProviderSessionsDue, claimProviderSession,
+		selectProviderSessionsOf, selectProviderSessionsBySID, claimProviderSession,
 		noteProviderLogout, selectProviderLogout, pruneLogouts,
 	} {
 		args := make([]any, 19)

@@ -308,9 +308,6 @@ type ProviderSessionRows interface {
 	ProviderSessionsOf(issuer, subject string, limit int) ([]ProviderSession, error)
 	// ProviderSessionsBySID lists those of a provider's session; none for "".
 	ProviderSessionsBySID(issuer, sid string, limit int) ([]ProviderSession, error)
-	// ProviderSessionsDue lists those of an SSO config that were checked
-	// before that time, the longest ago first.
-	ProviderSessionsDue(sso string, before time.Time, limit int) ([]ProviderSession, error)
 	// ClaimProviderSession compares and stores CheckedAt in one statement:
 	// true for the one caller that moves it from was to now, which must
 	// differ by a microsecond at least.

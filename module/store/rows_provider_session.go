@@ -19,8 +19,6 @@ const (
 		WHERE issuer = $1 AND subject = $2 ORDER BY session LIMIT $3`
 	selectProviderSessionsBySID = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
 		WHERE issuer = $1 AND sid = $2 ORDER BY session LIMIT $3`
-	selectProviderSessionsDue = `SELECT ` + providerSessionColumns + ` FROM provider_sessions
-		WHERE sso = $1 AND checked_at < $2 ORDER BY checked_at LIMIT $3`
 	noteProviderLogout = `INSERT INTO provider_logouts (id, at) VALUES ($1, $2)
 		ON CONFLICT (id) DO UPDATE SET at = excluded.at WHERE provider_logouts.at < excluded.at`
 	selectProviderLogout = `SELECT at FROM provider_logouts WHERE id = $1`
@@ -52,11 +50,6 @@ func (t *tx) ProviderSessionsBySID(issuer, sid string, limit int) ([]ProviderSes
 		return nil, nil // '' in a row stands for a provider that told none
 	}
 	return list(t, "listing sessions by the provider's session", scanProviderSession, selectProviderSessionsBySID, issuer, sid, limit)
-}
-
-// ProviderSessionsDue implements ProviderSessionRows.
-func (t *tx) ProviderSessionsDue(sso string, before time.Time, limit int) ([]ProviderSession, error) {
-	return list(t, "listing sessions to ask a provider about", scanProviderSession, selectProviderSessionsDue, sso, stamp(before), limit)
 }
 
 // ClaimProviderSession implements ProviderSessionRows.

@@ -327,6 +327,11 @@ func TestFamily(t *testing.T) {
 			t.Fatalf("round %d: asked %d times", round, n)
 		}
 	}
+	for i, b := range family {
+		if b.request() == nil {
+			t.Errorf("session %d has ended", i)
+		}
+	}
 	w.pass(every)
 	w.behave(func(b *providertest.Behaviour) { b.RefreshError = "invalid_grant" })
 	w.look(r, family[2])

@@ -167,7 +167,7 @@ func (b *browser) another() *browser {
 	w.Helper()
 	var token string
 	w.must(w.store.Update(w.Context(), func(tx store.Tx) (err error) {
-		token, err = w.keeper.Begin(tx, session.Beginning{AccountID: b.AccountID, Epoch: b.Epoch, SSO: b.SSO, Audience: "team", SignedInAt: b.SignedInAt, Family: b.Family})
+		token, err = w.keeper.Begin(tx, session.Beginning{AccountID: b.AccountID, Epoch: b.Epoch, SSO: b.SSO, Audience: "team", SignedInAt: b.SignedInAt, Family: b.Family, Until: b.ExpiresAt})
 		return err
 	}))
 	return w.browser(token)

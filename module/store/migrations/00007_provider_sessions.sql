@@ -12,4 +12,3 @@ CREATE TABLE provider_sessions (
 );
 CREATE INDEX provider_sessions_subject ON provider_sessions (issuer, subject);
 CREATE INDEX provider_sessions_sid ON provider_sessions (issuer, sid);
-CREATE INDEX provider_sessions_checked ON provider_sessions (sso, checked_at);

@@ -69,11 +69,6 @@ func testProviderSessions(t *testing.T, s store.Store) {
 			{"another issuer's subject", func() ([]store.ProviderSession, error) { return tx.ProviderSessionsOf(issuer+"/", "ann", 9) }, names(nil)},
 			{"a session of the provider", func() ([]store.ProviderSession, error) { return tx.ProviderSessionsBySID(issuer, "s1", 9) }, names([]store.ProviderSession{phone})},
 			{"no session of the provider", func() ([]store.ProviderSession, error) { return tx.ProviderSessionsBySID(issuer, "", 9) }, names(nil)},
-			{"due", func() ([]store.ProviderSession, error) { return tx.ProviderSessionsDue("okta", now, 9) }, names([]store.ProviderSession{desk, other})},
-			{"due, the longest ago first", func() ([]store.ProviderSession, error) { return tx.ProviderSessionsDue("okta", now, 1) }, names([]store.ProviderSession{desk})},
-			{"due at another provider", func() ([]store.ProviderSession, error) {
-				return tx.ProviderSessionsDue("google", now.Add(time.Second), 9)
-			}, names([]store.ProviderSession{elsewhere})},
 		} {
 			if found, err := ask.list(); err != nil || names(found) != ask.want {
 				t.Errorf("%s: got %s, %v; want %s", ask.name, names(found), err, ask.want)

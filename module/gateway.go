@@ -92,15 +92,21 @@ func (*Gateway) CaddyModule() caddy.ModuleInfo {
 
 // Provision holds the configuration against that of the app.
 func (g *Gateway) Provision(ctx caddy.Context) error {
-	app, err := ctx.App("auth_gateway")
+	loaded, err := ctx.App("auth_gateway")
 	if err != nil {
 		return fmt.Errorf("loading the auth_gateway app: %w", err)
+	}
+	app := loaded.(*App)
+	if app.portal != nil {
+		if err := app.portal.checkServed(ctx); err != nil {
+			return err
+		}
 	}
 	if !reachesPages(ctx) {
 		ctx.Logger().Warn("auth_gateway stands in a route that is chosen by path, so its own pages under " + answer.Root + " cannot be reached: " +
 			"let the route match " + answer.Root + "/* too, or move auth_gateway out of it and name the public paths")
 	}
-	return g.provision(app.(*App))
+	return g.provision(app)
 }
 
 func (g *Gateway) provision(app *App) (err error) {
@@ -225,7 +231,9 @@ func (g *Gateway) converse(w http.ResponseWriter, r *http.Request, a arrival, re
 		s.profile.ServeHTTP(w, r, a.path, visit)
 		return nil
 	case below(answer.Admin):
-		s.console.ServeHTTP(w, r, a.path, visit)
+		s.console.ServeHTTP(w, r, a.path, visit, func(live *session.Live, refusal *answer.Refusal) {
+			s.conversation.SwitchAccount(w, r, visit, site, live, refusal)
+		})
 		return nil
 	}
 	s.conversation.ServeHTTP(w, r, a.path, visit, site)
@@ -250,7 +258,7 @@ func (g *Gateway) keepOut(w http.ResponseWriter, r *http.Request, a arrival, s *
 		Cause:  errors.New(why),
 		Detail: pages.Detail{Email: live.Account.Attributes.Email},
 	}
-	s.conversation.SwitchAccount(w, r, g.visit(r, a), live, &refusal)
+	s.conversation.SwitchAccount(w, r, g.visit(r, a), g.signInSite(a), live, &refusal)
 	return g.refuse(w, r, a, refusal)
 }
 

@@ -132,15 +132,14 @@ func (a *App) newService(ring *secret.Ring) (*service, error) {
 		Link:      s.conversation.Link,
 	})
 	s.console = console.New(console.Config{
-		Store:         a.engine.store,
-		Ring:          ring,
-		People:        s.people,
-		Sessions:      keeper,
-		Trail:         s.trail,
-		Answers:       a.answers,
-		Doors:         a.doors,
-		SwitchAccount: s.conversation.SwitchAccount,
-		Clock:         time.Now,
+		Store:    a.engine.store,
+		Ring:     ring,
+		People:   s.people,
+		Sessions: keeper,
+		Trail:    s.trail,
+		Answers:  a.answers,
+		Doors:    a.doors,
+		Clock:    time.Now,
 	})
 	s.programs, err = program.New(program.Config{
 		Ring:     ring,

@@ -27,10 +27,7 @@ type Config struct {
 	Trail    *audit.Trail
 	Answers  *answer.Answers
 	Doors    map[string]*policy.Door // by the name of the audience
-	// SwitchAccount has the page of a refusal offer another account, see
-	// signin.Conversation.
-	SwitchAccount func(http.ResponseWriter, *http.Request, policy.Visit, *session.Live, *answer.Refusal)
-	Clock         func() time.Time
+	Clock    func() time.Time
 }
 
 // Console answers below answer.Admin, on every site of a configuration.
@@ -45,8 +42,9 @@ func New(c Config) *Console {
 }
 
 // ServeHTTP answers a request for one of the pages. Nothing but that a page is
-// not there is told to anybody who is not an administrator.
-func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request, path string, visit policy.Visit) {
+// not there is told to anybody who is not an administrator; another has the page
+// that says so offer to use another account.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request, path string, visit policy.Visit, another func(*session.Live, *answer.Refusal)) {
 	if path != answer.SecondFactorReport {
 		c.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.NotFound})
 		return
@@ -56,14 +54,14 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request, path string,
 		c.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.MethodNotAllowed})
 		return
 	}
-	if live := c.administrator(w, r, visit); live != nil {
+	if live := c.administrator(w, r, visit, another); live != nil {
 		c.secondFactors(w, r, visit, live)
 	}
 }
 
 // administrator returns the session of an administrator that the strictest of
 // their audiences would let in, or answers the request and returns nil.
-func (c *Console) administrator(w http.ResponseWriter, r *http.Request, visit policy.Visit) *session.Live {
+func (c *Console) administrator(w http.ResponseWriter, r *http.Request, visit policy.Visit, another func(*session.Live, *answer.Refusal)) *session.Live {
 	live, err := c.Sessions.Find(r, visit.Secure)
 	if err != nil {
 		c.Answers.Refuse(w, r, visit, answer.Refusal{Kind: pages.StoreUnavailable, Cause: err})
@@ -86,7 +84,7 @@ func (c *Console) administrator(w http.ResponseWriter, r *http.Request, visit po
 			Detail:   pages.Detail{Email: live.Account.Attributes.Email},
 			ReturnTo: policy.ReturnTo(visit.Asked, visit.Origin),
 		}
-		c.SwitchAccount(w, r, visit, live, &refusal)
+		another(live, &refusal)
 		c.Answers.Refuse(w, r, visit, refusal)
 	default:
 		c.Answers.Challenge(w, r, visit, answer.Challenged{Original: visit.Asked})

@@ -86,9 +86,6 @@ func newOffice(t *testing.T, secrets ...string) *office {
 		Store: failing, Ring: ring, Sessions: keeper, Trail: trail, Doors: doors, Clock: clock,
 		People:  account.New(account.Config{Store: failing, Ring: ring, Clock: clock}),
 		Answers: &answer.Answers{Pages: look, Log: zap.NewNop()},
-		SwitchAccount: func(_ http.ResponseWriter, _ *http.Request, _ policy.Visit, _ *session.Live, refusal *answer.Refusal) {
-			refusal.Way = pages.Way{Kind: pages.WaySwitchAccount}
-		},
 	})
 	t.Cleanup(func() {
 		o.must(errors.Join(trail.Close(), registry.Close(), opened.Close()))
@@ -197,7 +194,7 @@ func (o *office) link(roles ...identity.Role) string {
 func (o *office) serve(w http.ResponseWriter, r *http.Request) {
 	o.ServeHTTP(w, r, r.URL.Path, policy.Visit{
 		Client: client, Origin: origin, Host: "app.example.com", Asked: r.URL.RequestURI(), Secure: true,
-	})
+	}, func(_ *session.Live, refusal *answer.Refusal) { refusal.Way = pages.Way{Kind: pages.WaySwitchAccount} })
 }
 
 func (o *office) do(method, target string, cookie *http.Cookie) *httptest.ResponseRecorder {

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -73,7 +74,7 @@ func (x *exchange) leave(out departure) {
 	}
 	switch {
 	case flow.StillAt == "" && !ok && out.switchTo != "":
-		x.redirect(answer.SignInFor(out.switchTo))
+		x.redirect(answer.SignInAsAnother(out.switchTo))
 		return
 	case flow.StillAt == "" && !ok:
 		x.redirect(answer.SignOut)
@@ -108,14 +109,15 @@ func (x *exchange) showSignedOut(state string) {
 		to := x.readReturnTo(c.Leaving.SwitchTo)
 		switch still := x.Providers[c.Leaving.StillAt]; {
 		case still != nil:
-			page.StillAt, page.SignIn = still.Label, answer.SignInFor(to)
+			page.StillAt = still.Label
 			if c.Leaving.SwitchTo != "" {
 				// They would be sent again as who they are there.
 				page.SignIn = answer.SignInAsAnother(to)
 			}
 		case c.Leaving.SwitchTo != "" && x.r.Method == http.MethodGet:
+			// Perhaps they have said there that they would rather stay.
 			x.flows.clear(x, id)
-			x.redirect(answer.SignInFor(to))
+			x.redirect(answer.SignInAsAnother(to))
 			return
 		}
 	}
@@ -126,15 +128,33 @@ func (x *exchange) showSignedOut(state string) {
 // signs somebody out who signed in with that SSO config. here: that cannot be
 // told at the moment.
 func (x *exchange) exits(name string) (targets []string, here bool) {
+	if x.isBehindPortal() {
+		targets = append(targets, x.site.Portal.Origin)
+	}
 	provider := x.Providers[name]
 	if provider == nil {
-		return nil, false
+		return targets, false
 	}
 	origin, err := provider.EndSessionOrigin(x.r.Context())
 	if origin != "" {
-		targets = []string{origin}
+		targets = append(targets, origin)
 	}
 	return targets, err != nil
+}
+
+// entrances returns those at which a form may end up that leads to signing in,
+// by redirects alone: where somebody goes straight to a provider.
+func (x *exchange) entrances() []string {
+	door := x.doorTo(x.going)
+	provider := x.Providers[door.WayIn(x.visit.Client).Straight]
+	if provider == nil {
+		return nil
+	}
+	origin, _ := provider.StartOrigin(x.r.Context()) // otherwise nobody is sent there
+	if origin == "" {
+		return nil
+	}
+	return []string{origin}
 }
 
 // notMember tells somebody who is signed in, or could be, that they do not belong
@@ -183,12 +203,17 @@ func (x *exchange) keepOut(email string, door *policy.Door, name, flow string) {
 func (x *exchange) offerSwitch(refusal *answer.Refusal, name, flow string) {
 	refusal.Way = pages.Way{Kind: pages.WaySwitchAccount, Flow: flow, ReturnTo: x.going}
 	refusal.FormTargets, refusal.Way.Here = x.exits(name)
+	for _, origin := range x.entrances() {
+		if !slices.Contains(refusal.FormTargets, origin) {
+			refusal.FormTargets = append(refusal.FormTargets, origin)
+		}
+	}
 }
 
 // SwitchAccount has the page of a refusal offer somebody who is signed in, and
 // may not go where they asked to, to use another account.
-func (c *Conversation) SwitchAccount(w http.ResponseWriter, r *http.Request, visit policy.Visit, live *session.Live, refusal *answer.Refusal) {
-	x := &exchange{Conversation: c, w: w, r: r, visit: visit}
+func (c *Conversation) SwitchAccount(w http.ResponseWriter, r *http.Request, visit policy.Visit, site Site, live *session.Live, refusal *answer.Refusal) {
+	x := &exchange{Conversation: c, w: w, r: r, visit: visit, site: site}
 	x.going = policy.ReturnTo(visit.Asked, visit.Origin)
 	x.offerSwitch(refusal, live.Session.SSO, x.formToken())
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso/providertest"
 )
 
@@ -236,12 +237,9 @@ func TestSwitchAccount(t *testing.T) {
 				page = b.get(callback + b.away(okta, answer.SSO+"okta/start?return_to=%2Fa%3Fb%3Dc").Encode())
 			}
 			page.as("403").says("alice@example.test")
-			want := "'self'"
-			if tc.offered {
-				want += " " + okta.Issuer()
-			}
-			if got := page.formTargets(); got != want {
-				t.Errorf("forms may end up at %s, want %s", got, want)
+			// Either to sign out there, or straight to sign in again.
+			if got := page.formTargets(); got != "'self' "+okta.Issuer() {
+				t.Errorf("forms may end up at %s", got)
 			}
 			r := b.post(answer.SignOut, "flow", page.field("flow"), "switch_to", page.field("switch_to"))
 			b.is("")
@@ -259,7 +257,7 @@ func TestSwitchAccount(t *testing.T) {
 			back := answer.SignOut + "?state=" + url.QueryEscape(query.Get("state"))
 			s.browser().get(back).as("200").says("You are signed out")
 			b.send("HEAD", back, nil, nil).as("200")
-			b.get(back).as("302 " + signInFor("/a?b=c"))
+			b.get(back).as("302 " + answer.SignInAsAnother("/a?b=c"))
 			b.get(back).as("200").says("You are signed out") // once
 		})
 	}
@@ -270,15 +268,37 @@ func TestSwitchAccountTo(t *testing.T) {
 	s := newSite(t, audiences{"team": {}}, nil)
 	s.add("alice@example.test", password)
 	for to, want := range map[string]string{
-		"/a":                   "303 " + signInFor("/a"),
-		"":                     "303 " + answer.SignIn,
-		"https://evil.example": "303 " + answer.SignIn,
-		"//evil.example":       "303 " + answer.SignIn,
-		"/\\evil.example":      "303 " + answer.SignIn,
+		"/a":                   "303 " + answer.SignInAsAnother("/a"),
+		"":                     "303 " + answer.SignInAsAnother("/"),
+		"https://evil.example": "303 " + answer.SignInAsAnother("/"),
+		"//evil.example":       "303 " + answer.SignInAsAnother("/"),
+		"/\\evil.example":      "303 " + answer.SignInAsAnother("/"),
 	} {
 		b := s.browser()
 		b.signIn("alice@example.test", password, "/").as("303 /")
 		b.post(answer.SignOut, "switch_to", to).as(want)
 		b.is("")
+	}
+}
+
+// Browsers hold every step that follows a form against form-action: signing out
+// at one provider, and straight on to sign in at another.
+func TestSwitchAccountTargets(t *testing.T) {
+	okta, entra := newProvider(t, "okta"), newProvider(t, "entra")
+	endSession(okta)
+	okta.button = "Okta"
+	s := newSite(t, audiences{"team": {SSO: []string{"okta", "entra"}}}, nil, okta, entra)
+	b := s.through(okta, "alice", "s1")
+	for name, tc := range map[string]struct {
+		audience policy.Audience
+		want     []string
+	}{
+		"on to another provider": {policy.Audience{SSO: []string{"okta", "entra"}, Roles: []string{"agent"}}, []string{okta.Issuer(), entra.Issuer()}},
+		"on to a page of ours":   {policy.Audience{SSO: []string{"okta"}, Roles: []string{"agent"}}, []string{okta.Issuer()}},
+	} {
+		s.configure(audiences{"team": tc.audience}, okta, entra)
+		if got := b.get(signInFor("/a")).as("403").formTargets(); got != "'self' "+strings.Join(tc.want, " ") {
+			t.Errorf("%s: forms may end up at %s", name, got)
+		}
 	}
 }

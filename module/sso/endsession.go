@@ -61,20 +61,36 @@ func (p *Provider) EndSessionOrigin(ctx context.Context) (string, error) {
 	return endpoint.Scheme + "://" + endpoint.Host, nil
 }
 
-// endSessionEndpoint returns a copy of the endpoint's address, or nil.
+// StartOrigin returns the origin to which Start leads. It may ask the provider,
+// as EndSession does.
+func (p *Provider) StartOrigin(ctx context.Context) (string, error) {
+	endpoint, err := p.endpoint(ctx, func(m *metadata) string { return m.AuthorizationEndpoint })
+	if err != nil || endpoint == nil {
+		return "", err
+	}
+	return endpoint.Scheme + "://" + endpoint.Host, nil
+}
+
 func (p *Provider) endSessionEndpoint(ctx context.Context) (*url.URL, error) {
+	return p.endpoint(ctx, func(m *metadata) string { return m.EndSessionEndpoint })
+}
+
+// endpoint returns the address of an endpoint, or nil if there is none. Whoever
+// asks does not wait long.
+func (p *Provider) endpoint(ctx context.Context, which func(*metadata) string) (*url.URL, error) {
 	ctx, cancel := context.WithTimeout(ctx, endSessionTimeout)
 	defer cancel()
 	meta, err := p.meta(ctx)
 	if err != nil {
 		return nil, p.fault(asFault(FaultDiscovery, "reading the discovery document", err))
 	}
-	if meta.EndSessionEndpoint == "" {
+	address := which(meta)
+	if address == "" {
 		return nil, nil
 	}
-	endpoint, err := url.Parse(meta.EndSessionEndpoint)
+	endpoint, err := url.Parse(address)
 	if err != nil {
-		return nil, p.fault(faultf(FaultDiscovery, "end_session_endpoint: %w", err))
+		return nil, p.fault(faultf(FaultDiscovery, "an endpoint: %w", err))
 	}
 	return endpoint, nil
 }

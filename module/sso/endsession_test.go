@@ -84,6 +84,9 @@ func TestEndSession(t *testing.T) {
 			if ok != (test.address != "") || ok != s.sso.OffersEndSession() || origin != test.origin {
 				t.Errorf("offered: %t; known afterwards: %t; origin %q, want %q", ok, s.sso.OffersEndSession(), origin, test.origin)
 			}
+			if start, err := s.sso.StartOrigin(t.Context()); err != nil || start != s.idp.URL {
+				t.Errorf("signing in begins at %q, %v", start, err)
+			}
 			want := test.address
 			if want != "" {
 				want += "?" + test.query

@@ -73,7 +73,7 @@ func (p *portal) findSites(gateways []*Gateway, servers map[string]*caddyhttp.Se
 		}
 	}
 	if !served {
-		return fmt.Errorf("portal: no site with auth_gateway is served at %s, so nobody could sign in: add one, `%s { auth_gateway … }`", p.origin, p.origin)
+		return p.unserved()
 	}
 	return nil
 }

@@ -27,12 +27,13 @@ type question struct {
 func (r *Revalidator) look(l *line, s store.Session) time.Time {
 	now := r.Clock()
 	q := &question{line: l, session: s}
-	if err := r.read(q); err != nil {
-		if !errors.Is(err, store.ErrNotFound) { // it has ended
-			r.Log.Error("a session could not be looked up to ask its provider", zap.String("sso", l.Name()), zap.Error(err))
-		}
+	switch err := r.read(q); {
+	case errors.Is(err, store.ErrNotFound): // it has ended
 		return now.Add(lookAgain)
+	case err != nil:
+		return r.storeFails(now, err)
 	}
+	r.unread.end()
 	if q.tokens.RefreshToken == "" {
 		return r.lacksToken(q, now)
 	}
@@ -44,12 +45,19 @@ func (r *Revalidator) look(l *line, s store.Session) time.Time {
 	}
 	switch mine, err := r.claim(q, now); {
 	case err != nil:
-		r.Log.Error("a session could not be claimed to ask its provider", zap.String("sso", l.Name()), zap.Error(err))
-		return now.Add(lookAgain)
+		return r.storeFails(now, err)
 	case !mine:
 		return now.Add(lookAgain) // another is asking
 	}
 	return r.ask(q, now)
+}
+
+// storeFails tells of a fault of the store, though not for each session.
+func (r *Revalidator) storeFails(now time.Time, err error) time.Time {
+	if r.ctx.Err() == nil && r.unread.tell(now) {
+		r.Log.Error("sessions cannot be looked up to ask their providers", zap.Error(err))
+	}
+	return now.Add(lookAgain)
 }
 
 // read reads what is known of the session at the provider.
@@ -116,7 +124,11 @@ func (r *Revalidator) ask(q *question, now time.Time) time.Time {
 	case err == nil:
 		r.said(q)
 		r.Log.Debug("the provider vouches again", zap.String("sso", q.Name()), zap.String("account", q.session.AccountID))
-		return r.goOn(q, now, refreshed.Assertion)
+		said := refreshed.Assertion
+		if said == nil { // and the grant still holds
+			said = &sso.Assertion{Issuer: q.row.Issuer, Subject: q.row.Subject}
+		}
+		return r.goOn(q, now, said)
 	case errors.As(err, &fault) && fault.Denies():
 		r.said(q)
 		return r.end(q, now, err.Error())
@@ -192,9 +204,6 @@ func (r *Revalidator) goOn(q *question, now time.Time, a *sso.Assertion) time.Ti
 	role := store.Event{Action: "role", Outcome: audit.Success, AccountID: q.session.AccountID, How: q.how()}
 	changed := false
 	err := r.keep(q, now, func(tx store.Tx) (err error) {
-		if a == nil {
-			return nil
-		}
 		in, err = r.People.Reassert(tx, q.session.AccountID, account.Assertion{
 			Issuer:        a.Issuer,
 			Subject:       a.Subject,

@@ -14,8 +14,8 @@ const (
 	maxPause   = 5 * time.Minute
 )
 
-// outage is whether a provider can say anything at the moment. The zero value is
-// one that can.
+// outage is whether somebody who is asked can say anything at the moment. The zero
+// value is one who can.
 type outage struct {
 	mu     sync.Mutex
 	failed int // times in a row

@@ -60,7 +60,8 @@ type RevalidatorConfig struct {
 // person signs in again.
 type Revalidator struct {
 	RevalidatorConfig
-	lines map[string]*line
+	lines  map[string]*line
+	unread outage // of the store
 
 	ctx  context.Context // of what may be given up when closing
 	stop context.CancelFunc
@@ -133,6 +134,9 @@ func (r *Revalidator) work(l *line) {
 		case <-r.ctx.Done():
 			return
 		case s := <-l.waiting:
+			if r.ctx.Err() != nil {
+				return // both are ready, and the one is taken as well as the other
+			}
 			l.next.Set(string(s.Family), r.look(l, s))
 		}
 	}

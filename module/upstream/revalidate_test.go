@@ -157,6 +157,14 @@ func TestWhoMayNotGoOn(t *testing.T) {
 				return tx.DeleteSSOLink(b.AccountID, w.idp.Issuer(), "248289761001")
 			}))
 		}, 1, "is not linked"},
+		"linked to nobody any more, and the provider tells nothing": {func(w *world, b *browser) {
+			w.must(w.store.Update(w.Context(), func(tx store.Tx) error {
+				return tx.DeleteSSOLink(b.AccountID, w.idp.Issuer(), "248289761001")
+			}))
+			w.behave(func(b *providertest.Behaviour) {
+				b.RefreshResponse = func(a map[string]any) { delete(a, "id_token") }
+			})
+		}, 1, "is not linked"},
 		"linked to somebody else by now": {func(w *world, b *browser) {
 			bob, err := w.people.Create(w.Context(), account.NewAccount{Email: "bob@example.test"}, func(store.Tx, store.Account) error { return nil })
 			w.must(err)
@@ -179,6 +187,9 @@ func TestWhoMayNotGoOn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
+			w.behave(func(b *providertest.Behaviour) {
+				b.Discovery = func(d map[string]any) { delete(d, "userinfo_endpoint") }
+			})
 			r, b := w.revalidator(), w.signIn()
 			tc.act(w, b)
 			w.pass(every)
@@ -537,10 +548,24 @@ func TestStoreAtFault(t *testing.T) {
 			}
 			return nil
 		})
-		if again := w.look(r, b); again != lookAgain || w.asked() != asked {
-			t.Errorf("%s: looked at again in %s, asked %d times", op, again, w.asked()-asked)
+		logged := w.logs.Len()
+		for range 10 {
+			if again := w.look(r, b); again != lookAgain || w.asked() != asked {
+				t.Errorf("%s: looked at again in %s, asked %d times", op, again, w.asked()-asked)
+			}
+		}
+		if n := w.logs.Len() - logged; n != 1 {
+			t.Errorf("%s: logged %d times", op, n)
 		}
 		w.breaks(nil)
+		w.look(r, b)
+	}
+
+	r.Close()
+	logged, asked := w.logs.Len(), w.asked()
+	w.pass(every)
+	if w.look(r, b); w.logs.Len() != logged || w.asked() != asked {
+		t.Errorf("closing is taken for a fault, or nothing was closed: %v", w.logs.All())
 	}
 }
 

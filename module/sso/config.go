@@ -146,10 +146,11 @@ type Config struct {
 	//
 	// Only sessions in use are asked about, each after three quarters of this
 	// time up to all of it, and one that comes back after longer as soon as it
-	// is used: that first request is not held up. A session for which the
-	// provider gave no refresh token, or one that got lost, lasts this long at
-	// most; its person then signs in again, mostly without noticing. Many
-	// providers give one only with the scope offline_access.
+	// is used: that first request is not held up. A session for which there is
+	// no refresh token, since the provider gave none or it began before there
+	// was this word, lasts this long at most; its person then signs in again,
+	// mostly without noticing. Many providers give one only with the scope
+	// offline_access.
 	// Default: 0, nobody is asked about again.
 	Revalidate caddy.Duration `json:"revalidate,omitempty"`
 }

@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"errors"
 	"html"
 	"net/netip"
 	"net/url"
@@ -309,6 +310,31 @@ func TestASignInLinksNothing(t *testing.T) {
 	if s.links("alice@example.test") != nil {
 		t.Error("the account is linked")
 	}
+}
+
+// A provider or a store that is down links nothing and is told as such.
+func TestLinkWhileDown(t *testing.T) {
+	s, _, google := withLinks(t)
+	b := s.browser()
+	b.signIn("alice@example.test", password, "/").as("303 /")
+	query := b.beginLink(google)
+	s.breaks(func(op string) error { return errors.New("the disk is full") })
+	b.copy().get(googleCallback + query.Encode()).as("503")
+	s.breaks(nil)
+	flow := b.get(answer.Links).field("flow")
+	google.Close()
+	b.get(googleCallback + query.Encode()).as("502")
+	s.audited("sso-link.add failure sso google: provider_unreachable")
+	b.post(answer.Links, "link", "google", "flow", flow).as("200") // what it says of itself is known
+	if s.links("alice@example.test") != nil {
+		t.Error("linked")
+	}
+	s, _, google = withLinks(t)
+	google.Close()
+	b = s.browser()
+	b.signIn("alice@example.test", password, "/").as("303 /")
+	b.post(answer.Links, "link", "google", "flow", b.get(answer.Links).field("flow")).as("502").says("could not be reached")
+	s.audited("sso-link.add failure sso google: provider_unreachable")
 }
 
 func TestLinkCallbackFiftyTimes(t *testing.T) {

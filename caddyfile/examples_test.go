@@ -56,7 +56,7 @@ func example(t *testing.T, file string) *caddy.Config {
 // in it that works otherwise than it was meant.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob("../examples/*/Caddyfile")
-	if err != nil || len(files) < 18 {
+	if err != nil || len(files) < 19 {
 		t.Fatalf("%d files: %v", len(files), err)
 	}
 	for _, file := range files {

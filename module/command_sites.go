@@ -40,6 +40,7 @@ type configuration struct {
 			Servers  map[string]httpServer `json:"servers"`
 		} `json:"http"`
 		AuthGateway *struct {
+			Portal    string                      `json:"portal"`
 			Audiences map[string]*policy.Audience `json:"audiences"`
 		} `json:"auth_gateway"`
 	} `json:"apps"`
@@ -84,16 +85,34 @@ func readConfiguration(text []byte) (configuration, error) {
 }
 
 // sites are the sites that gateways stand in, in the order of the servers'
-// names and of their routes.
+// names and of their routes. Behind a portal the origin of each is the portal's:
+// what they are asked for is there.
 func (c configuration) sites() []site {
 	var found []site
 	for _, name := range slices.Sorted(maps.Keys(c.Apps.HTTP.Servers)) {
 		server := c.Apps.HTTP.Servers[name]
 		server.walk(server.Routes, nil, 0, func(gateway httpHandler, hosts []string) {
-			found = append(found, site{origin: c.origin(server, gateway, hosts), audience: gateway.Audience})
+			origin, ok := c.portal()
+			if !ok {
+				origin = c.origin(server, gateway, hosts)
+			}
+			found = append(found, site{origin: origin, audience: gateway.Audience})
 		})
 	}
 	return found
+}
+
+// portal is the origin of the portal, if there is one.
+func (c configuration) portal() (string, bool) {
+	if c.Apps.AuthGateway == nil || c.Apps.AuthGateway.Portal == "" {
+		return "", false
+	}
+	resolved, err := resolve(c.Apps.AuthGateway.Portal)
+	if err != nil {
+		return "", false // a variable of Caddy's that this process does not have
+	}
+	origin, err := policy.ParseOrigin(resolved)
+	return origin.String(), err == nil
 }
 
 // walk calls visit for each gateway in routes, with the hosts that it is

@@ -71,6 +71,10 @@ func TestOriginsOfSites(t *testing.T) {
 			`{"match":[{"host":["app.example.com"]}],"handle":[` + gate + `]}]`), []string{"https://app.example.com"}},
 		{"one that can be told and one that cannot", `{"apps":{"http":{"servers":{"a":{"listen":[":8080"],"routes":[{"handle":[` + gate + `]}]},"b":{"listen":[":443"],` + on(`"b.example.com"`) + `}}}}}`,
 			[]string{"https://b.example.com"}},
+		{"behind a portal", `{"apps":{"auth_gateway":{"portal":"https://Login.example.com:443"},"http":{"servers":{"b":{"listen":[":443"],` + on(`"b.example.com"`) +
+			`},"a":{"listen":[":443"],` + on(`"a.example.com"`) + `}}}}}`, []string{"https://login.example.com"}},
+		{"behind a portal that only Caddy knows", `{"apps":{"auth_gateway":{"portal":"{env.NO_SUCH_PORTAL}"},"http":{"servers":{"b":{"listen":[":443"],` +
+			on(`"b.example.com"`) + `}}}}}`, []string{"https://b.example.com"}},
 		{"nothing at all", `{}`, nil},
 		{"what Caddy says without a configuration", `null`, nil},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso/providertest"
 )
 
@@ -285,4 +288,36 @@ func TestLogoutRequests(t *testing.T) {
 	}, strings.NewReader("other=1&logout_token="+good()))
 	r.as("200")
 	b.is("")
+}
+
+// A provider needs no more of a site than its address: not where its pages are,
+// nor whether it can tell whom it has before it.
+func TestLogoutWhereverItCalls(t *testing.T) {
+	for name, tc := range map[string]struct {
+		visit policy.Visit
+		site  func(s *site) signin.Site
+	}{
+		"a site of its own": {policy.Visit{Origin: origin, Secure: true}, func(s *site) signin.Site { return signin.Site{Door: s.door} }},
+		"a site behind a portal": {policy.Visit{Origin: origin, Secure: true}, func(s *site) signin.Site {
+			return signin.Site{Door: s.door, Portal: &signin.Portal{Origin: "https://portal.example.test", Door: func(string, string) *policy.Door { return s.door("/") }}}
+		}},
+		"a portal": {policy.Visit{Origin: origin, Secure: true}, func(s *site) signin.Site {
+			return signin.Site{Door: s.door, Portal: &signin.Portal{Origin: origin, Here: true, Door: func(string, string) *policy.Door { return nil }}}
+		}},
+		"where addresses can be forged": {policy.Visit{Origin: origin, Secure: true, Forgeable: true}, func(s *site) signin.Site { return signin.Site{Door: s.door, Ranged: true} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, okta := withSSO(t)
+			b := s.through(okta, "alice", "s1")
+			form := url.Values{"logout_token": {okta.LogoutToken(map[string]any{"sid": "s1"})}}
+			r := httptest.NewRequest(http.MethodPost, origin+backchannel, strings.NewReader(form.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			w := httptest.NewRecorder()
+			s.conversation.ServeHTTP(w, r, backchannel, tc.visit, tc.site(s))
+			if w.Code != http.StatusOK {
+				t.Errorf("answered %d %s", w.Code, w.Body)
+			}
+			b.is("")
+		})
+	}
 }

@@ -3,6 +3,7 @@ package signin_test
 import (
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
+	"github.com/auth-gateway/caddy-auth-gateway/module/signin"
 	"github.com/auth-gateway/caddy-auth-gateway/module/sso/providertest"
 )
 
@@ -301,4 +303,34 @@ func TestSwitchAccountTargets(t *testing.T) {
 			t.Errorf("%s: forms may end up at %s", name, got)
 		}
 	}
+}
+
+// Behind a portal its address is the one that the provider knows, and to which
+// whoever signs out comes back.
+func TestSignOutBehindPortal(t *testing.T) {
+	const portal = "https://portal.example.test"
+	s, okta := withSSO(t, endSession)
+	b := s.through(okta, "alice", "s1")
+	site := signin.Site{Door: s.door, Portal: &signin.Portal{Origin: portal, Door: func(string, string) *policy.Door { return s.door("/") }}}
+	ask := func(method string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, origin+answer.SignOut, nil)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", origin)
+		for name, value := range b.cookies {
+			r.AddCookie(&http.Cookie{Name: name, Value: value})
+		}
+		w := httptest.NewRecorder()
+		s.conversation.ServeHTTP(w, r, answer.SignOut, policy.Visit{Origin: origin, Host: "app.example.test", Secure: true}, site)
+		return w
+	}
+	if policy := ask(http.MethodGet).Header().Get("Content-Security-Policy"); !strings.Contains(policy, "form-action 'self' "+portal+" "+okta.Issuer()+";") {
+		t.Errorf("policy %s", policy)
+	}
+	w := ask(http.MethodPost)
+	to, err := url.Parse(w.Header().Get("Location"))
+	s.must(err)
+	if w.Code != http.StatusSeeOther || to.Query().Get("post_logout_redirect_uri") != portal+answer.SignOut {
+		t.Errorf("answered %d %s", w.Code, to)
+	}
+	b.is("")
 }

@@ -173,9 +173,18 @@ func (x *exchange) notMember(email string, door *policy.Door) {
 }
 
 // notMemberFrom tells the same to somebody for whom there is no session, since
-// they do not belong here. The provider that sent them would send them again at
-// once if they were not signed out there to use another account.
+// they do not belong here.
 func (x *exchange) notMemberFrom(name string, door *policy.Door, assertion *sso.Assertion) {
+	if flow, ok := x.refusedAt(name, assertion); ok {
+		x.keepOut(assertion.Email, door, name, flow)
+	}
+}
+
+// refusedAt notes that somebody is refused whom a provider vouches for, and
+// returns the flow of the form that signs them out there: the provider would
+// send them again at once as who they are, if they want to be somebody else. It
+// answers and returns false if that cannot be.
+func (x *exchange) refusedAt(name string, assertion *sso.Assertion) (flow string, ok bool) {
 	id := newFlowID()
 	refused := &refusedFlow{SSO: name}
 	if len(assertion.RawIDToken) <= maxCookieHint {
@@ -183,9 +192,9 @@ func (x *exchange) notMemberFrom(name string, door *policy.Door, assertion *sso.
 	}
 	if err := x.flows.set(x, id, flowCookie{Refused: refused}); err != nil {
 		x.storeFault(err)
-		return
+		return "", false
 	}
-	x.keepOut(assertion.Email, door, name, id)
+	return id, true
 }
 
 func (x *exchange) keepOut(email string, door *policy.Door, name, flow string) {

@@ -327,16 +327,35 @@ func (x *exchange) notLetIn(err error, name string, door *policy.Door, assertion
 			Action: "sign-in", Outcome: audit.Refused, Address: x.address(),
 			How: "sso " + name, Detail: refused.Error(),
 		})
-		x.refuse(answer.Refusal{
+		refusal := answer.Refusal{
 			Kind:   refusalKinds[refused.Reason],
 			Cause:  err,
 			Detail: pages.Detail{SSO: x.Providers[name].Label, Email: assertion.Email},
-		})
+		}
+		if isAboutAccount(refused.Reason) {
+			flow, ok := x.refusedAt(name, assertion)
+			if !ok {
+				return
+			}
+			x.offerSwitch(&refusal, name, flow)
+		}
+		x.refuse(refusal)
 	case errors.Is(err, session.ErrEpoch), errors.Is(err, upstream.ErrEnded):
 		x.flowGone(name, err)
 	default:
 		x.storeFault(err)
 	}
+}
+
+// isAboutAccount reports whether another account at the same provider may be let
+// in where one is refused for that reason. Whose address belongs to somebody
+// here signs in as that in another way.
+func isAboutAccount(reason account.RefusalReason) bool {
+	switch reason {
+	case account.NoEmail, account.Unverified, account.NotAdmitted, account.Suspended:
+		return true
+	}
+	return false
 }
 
 // flowGone answers a callback that belongs to no sign-in of this browser. It

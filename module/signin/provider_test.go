@@ -288,6 +288,11 @@ func TestPeopleWhomAProviderVouchesFor(t *testing.T) {
 				return
 			}
 			b.is("")
+			// Their account at the provider will not do: another may.
+			another := strings.Contains(r.body, `action="/auth-gateway/sign-out"`) && strings.Contains(r.body, `name="switch_to" value="/a"`)
+			if another != (tc.audit != "email_taken") {
+				t.Errorf("it offers to use another account: %t", another)
+			}
 			if got := s.events()[0]; got.Outcome != "refused" || !strings.Contains(got.Detail, "("+tc.audit+")") {
 				t.Errorf("audited: %+v", got)
 			}

@@ -149,6 +149,10 @@ func TestTickets(t *testing.T) {
 			s.must(err)
 			return wiki + answer.Ticket + "?" + url.Values{"flow": other.Query()["flow"], "ticket": mine.Query()["ticket"]}.Encode()
 		}, "400", "ticket failure portal: the ticket is for another sign-in"},
+		{"on another site, with the cookie copied there", func(p *person, ticket string) string {
+			maps.Copy(p.at[origin].cookies, p.at[wiki].cookies)
+			return strings.Replace(ticket, wiki, origin, 1)
+		}, "400", "ticket failure portal: the ticket is for https://wiki.example.test"},
 		{"suspended meanwhile", func(p *person, ticket string) string {
 			s.must(s.store.Update(s.Context(), func(tx store.Tx) error { return tx.SetSuspended(alice.ID, true, s.Now()) }))
 			return ticket

@@ -229,6 +229,8 @@ func TestWarnings(t *testing.T) {
 		"another address":          {mapped(`"claims": {"email": "upn"}`), "sso okta: claims: email: addresses of the claim upn"},
 		"another one, trusted":     {mapped(`"claims": {"email": "upn"}, "trust_email": true`), ""},
 		"another one, verified":    {mapped(`"claims": {"email": "upn", "email_verified": "xms_edov"}`), ""},
+		"joining by an address":    {mapped(`"link": "verified_email"`), ""},
+		"joining by any address":   {mapped(`"link": "verified_email", "trust_email": true`), "sso okta: link: verified_email with trust_email"},
 		"revalidate, nothing more": {mapped(`"revalidate": "15m"`), "sso okta: revalidate: many providers"},
 		"revalidate, with scopes":  {mapped(`"revalidate": "15m", "scopes": ["openid", "email"]`), ""},
 		"revalidate at the end":    {mapped(`"revalidate": "31h", "scopes": ["openid", "email"]`), ""},

@@ -26,7 +26,8 @@ type Admission struct {
 	// password, no second factor, no other provider, not suspended. That is
 	// no way into what somebody has; every other account with the address
 	// is refused, so that who controls an address at a provider controls
-	// nobody's account, nor a role that was given to somebody else.
+	// nobody's account, nor a role that was given to somebody else; but see
+	// JoinVerified.
 	Admit []string
 
 	// TrustEmail: the provider vouches for addresses that it does not mark

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
+	"github.com/auth-gateway/caddy-auth-gateway/module/policy"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -128,4 +129,22 @@ func onwardButton(body string) string {
 	_, after, _ := strings.Cut(body, `href="/auth-gateway/sso/`)
 	found, _, _ := strings.Cut(after, `"`)
 	return strings.ReplaceAll("/auth-gateway/sso/"+found, "&amp;", "&")
+}
+
+// The site's own audience may know nothing of the provider: whoever came through
+// it to another part of the site shows there again that it is them.
+func TestSignInAgainThroughProviderOfAnotherAudience(t *testing.T) {
+	okta := newProvider(t, "okta")
+	okta.button = "Okta"
+	s := newSite(t, audiences{"staff": {}, "customers": {SSO: []string{"okta"}, Password: policy.Off}},
+		map[string]string{"/": "staff", "/shop": "customers"}, okta)
+	b := s.browser()
+	b.get(callback + b.away(okta, answer.SSO+"okta/start?return_to=%2Fshop").Encode()).as("302 /shop")
+	b.get(answer.Links).as("302 " + againAnyWay)
+	okta.asked(s.Now)
+	query := b.away(okta, onwardButton(b.get(againAnyWay).as("200").body))
+	b.get(callback + query.Encode()).as("302 " + answer.Links)
+	b.get(answer.Links).as("200")
+	b.get(signInFor("/shop")).as("302 /shop")
+	s.browser().get(answer.SSO + "okta/start?return_to=%2Fauth-gateway%2Faccount%2Flinks").as("403")
 }

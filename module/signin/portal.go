@@ -107,10 +107,10 @@ func (x *exchange) doorTo(returnTo string) *policy.Door {
 		return x.site.Portal.Door(to.origin, pathOf(to.path))
 	}
 	door := x.site.Door(pathOf(returnTo))
-	if aboutThemselves(returnTo) && !door.OffersPassword(x.visit.Client) {
-		// Such pages are no audience's. Whoever came in by a password, at
-		// another door of this site, has nothing to show at this one.
-		if own := x.ownDoor(); own != nil && own.OffersPassword(x.visit.Client) {
+	if aboutThemselves(returnTo) {
+		// Such pages are no audience's. Whoever came in at another door of
+		// this site may have nothing to show at this one.
+		if own := x.ownDoor(door); own != nil {
 			return own
 		}
 	}

@@ -205,15 +205,22 @@ func (x *exchange) verdict(door *policy.Door, returnTo string, made policy.Made)
 	return door.Opens(made)
 }
 
-// ownDoor is the door by which the person came in who is there, nil if nobody is
-// or it would not take their session any more.
-func (x *exchange) ownDoor() *policy.Door {
+// ownDoor is the door by which the person came in who is there, if they could
+// again and not at that other door; nil also if nobody is there or it would not
+// take their session any more.
+func (x *exchange) ownDoor(other *policy.Door) *policy.Door {
 	live, err := x.Sessions.Find(x.r, x.visit.Secure)
 	if err != nil || live == nil {
 		return nil
 	}
+	offers := func(door *policy.Door) bool {
+		if live.Session.SSO == "" {
+			return door.OffersPassword(x.visit.Client)
+		}
+		return door.Offers(live.Session.SSO, x.visit.Client)
+	}
 	door := x.Doors[live.Session.Audience]
-	if door == nil {
+	if door == nil || offers(other) || !offers(door) {
 		return nil
 	}
 	switch door.Opens(live.Made()) {

@@ -37,6 +37,8 @@ type Door struct {
 	ranged Ranges[*decision]
 	// unranged is what holds everywhere else, and for unknown addresses.
 	unranged *decision
+	// takesPassword: the password form is offered to some address.
+	takesPassword bool
 }
 
 // NewDoor returns the door of an audience. assigned are the SSO configs of

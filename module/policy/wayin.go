@@ -47,6 +47,11 @@ func (d *Door) Ranged() bool { return d.ranged.Len() > 0 }
 // OffersPassword reports whether the password form is offered to that address.
 func (d *Door) OffersPassword(client netip.Addr) bool { return d.decide(client).way.Password }
 
+// TakesPassword reports whether the password form is offered to any address at
+// all. An audience with password sign-in on offers it nowhere if it sends
+// everybody straight to a provider.
+func (d *Door) TakesPassword() bool { return d.takesPassword }
+
 // Offers reports whether people at that address may sign in through the SSO
 // config: it is a candidate, shown or not, since people also come from the
 // provider's own page of tiles.
@@ -186,6 +191,7 @@ func (d *Door) decided(holds decision, made map[string]*decision) *decision {
 		return earlier
 	}
 	first := &decision{way: d.wayIn(holds), candidates: holds.candidates, winner: holds.winner}
+	d.takesPassword = d.takesPassword || first.way.Password
 	made[string(key)] = first
 	return first
 }

@@ -96,6 +96,31 @@ func TestWayIn(t *testing.T) {
 	}
 }
 
+func TestTakesPassword(t *testing.T) {
+	redirect := Audience{SignIn: SignInRedirect, RedirectTo: "okta"}
+	for _, tc := range []struct {
+		name     string
+		audience Audience
+		assigned []Provider
+		want     bool
+	}{
+		{"password only", Audience{}, nil, true},
+		{"beside a button", Audience{}, []Provider{ranged("okta", "Okta")}, true},
+		{"off", Audience{Password: Off}, []Provider{ranged("okta", "Okta")}, false},
+		{"everybody goes straight for want of a button", Audience{}, []Provider{ranged("okta", "")}, false},
+		{"everybody goes straight, wherever they are", Audience{}, []Provider{ranged("okta", ""), ranged("entra", "", "10.0.0.0/8")}, false},
+		{"an office goes straight", Audience{}, []Provider{ranged("okta", "", "10.0.0.0/8")}, true},
+		{"everybody is redirected", redirect, []Provider{ranged("okta", "")}, false},
+		{"an office is redirected", redirect, []Provider{ranged("okta", "", "10.0.0.0/8")}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if got := door(t, tc.audience, tc.assigned...).TakesPassword(); got != tc.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}
+
 func TestOffers(t *testing.T) {
 	office, home := netip.MustParseAddr("10.1.2.3"), netip.MustParseAddr("203.0.113.9")
 	d := door(t, Audience{}, ranged("okta", "", "10.0.0.0/8"), ranged("entra", "Entra"))

@@ -51,7 +51,7 @@ func (x *exchange) waysIn(a store.Account, left []store.SSOLink, password bool) 
 		if !d.Admits(a.Attributes.Role) {
 			continue
 		}
-		if password && d.Password() {
+		if password && d.TakesPassword() {
 			return true
 		}
 		for name, issuer := range x.Issuers {

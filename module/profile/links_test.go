@@ -170,16 +170,24 @@ func TestUnlink(t *testing.T) {
 
 // The only way in stays, whatever is posted.
 func TestUnlinkTheOnlyWayIn(t *testing.T) {
-	d := newDesk(t, audiences{"team": {SSO: []string{"okta"}, Password: policy.Off}, "staff": {Roles: []string{"agent"}}})
-	alice := d.add("alice@example.test")
-	d.links(alice, "okta")
-	b := d.signIn(alice, how{sso: "okta", proved: true})
-	before := d.state(alice)
-	b.post(answer.Links, "unlink", linkID(alice, "okta")).as(done(answer.Links, pages.NoticeOnlyWayIn))
-	if d.state(alice) != before {
-		t.Error("something was done")
+	for name, audience := range map[string]policy.Audience{
+		"password off":                        {SSO: []string{"okta"}, Password: policy.Off},
+		"nobody is ever asked for a password": {SSO: []string{"okta"}, SignIn: policy.SignInRedirect, RedirectTo: "okta"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, audiences{"team": audience, "staff": {Roles: []string{"agent"}}})
+			alice := d.add("alice@example.test")
+			d.links(alice, "okta")
+			b := d.signIn(alice, how{sso: "okta", proved: true})
+			before := d.state(alice)
+			b.get(answer.Links).as("200").lacks(`name="unlink"`)
+			b.post(answer.Links, "unlink", linkID(alice, "okta")).as(done(answer.Links, pages.NoticeOnlyWayIn))
+			if d.state(alice) != before {
+				t.Error("something was done")
+			}
+			b.get(answer.Links + "?done=only_way_in").as("200").says("was not removed")
+		})
 	}
-	b.get(answer.Links + "?done=only_way_in").as("200").says("was not removed")
 }
 
 // The page says what was linked a moment ago, if it is there.

@@ -17,9 +17,15 @@ import (
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
-// ticketLifetime is how long a ticket is good: the time that a browser takes to
-// follow a redirect.
-const ticketLifetime = 30 * time.Second
+const (
+	// ticketLifetime is how long a ticket is good: the time that a browser takes
+	// to follow a redirect.
+	ticketLifetime = 30 * time.Second
+	// maxTickets is how many a session on the portal may have; a further one
+	// ends the oldest. Somebody may open a whole folder of bookmarks at once,
+	// each a site of its own.
+	maxTickets = 64
+)
 
 // Portal is the one host that has the pages of all sites of a configuration.
 type Portal struct {
@@ -150,7 +156,7 @@ func (x *exchange) sendOn(live *session.Live, returnTo string) {
 		return tx.CreateTicket(store.Ticket{
 			ID: id, Session: live.Session.ID, Origin: to.origin, Binding: to.request.binding,
 			CreatedAt: now, ExpiresAt: now.Add(ticketLifetime),
-		}, maxFlows)
+		}, maxTickets)
 	})
 	switch {
 	case errors.Is(err, store.ErrNotFound):

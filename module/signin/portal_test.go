@@ -207,6 +207,22 @@ func TestTicketsToShorterAudiences(t *testing.T) {
 	p.get(p.get(portal + p.signIn(wiki, "/bank/x").location).location).as("302 /bank/x")
 }
 
+// Somebody opens more sites at once than a browser has sign-ins under way at one
+// of them: the session on the portal, which is one, has a ticket for each.
+func TestTicketsAtOnce(t *testing.T) {
+	s := newSite(t, audiences{"team": {}}, nil)
+	s.add("alice@example.test", password)
+	p := s.person()
+	p.signIn(origin, "/")
+	var tickets []string
+	for range 5 {
+		tickets = append(tickets, p.ticket(origin, "/x"), p.ticket(wiki, "/x"))
+	}
+	for _, ticket := range tickets {
+		p.get(ticket).as("302 /x")
+	}
+}
+
 // Only sites that are known now are returned to, whatever a flow began with.
 func TestPortalReturnsToKnownSites(t *testing.T) {
 	s := newSite(t, audiences{"team": {}}, nil)

@@ -76,6 +76,9 @@ func (x *exchange) leave(out departure) {
 	case flow.StillAt == "" && !ok && out.switchTo != "":
 		x.redirect(answer.SignInAsAnother(out.switchTo))
 		return
+	case flow.StillAt == "" && !ok && x.isBehindPortal():
+		x.redirect(answer.SignOut + "?state=") // done: nothing to ask the portal about
+		return
 	case flow.StillAt == "" && !ok:
 		x.redirect(answer.SignOut)
 		return

@@ -223,6 +223,33 @@ func TestTicketsAtOnce(t *testing.T) {
 	}
 }
 
+// Whoever asks to sign out where they have not been yet is signed in all the
+// same: at the portal, and here as soon as they ask for a page.
+func TestSignOutWhereNobodyIs(t *testing.T) {
+	s := newSite(t, audiences{"team": {}}, nil)
+	alice := s.add("alice@example.test", password)
+	p := s.person()
+	p.get(p.get(portal + p.signIn(origin, "/").location).location).as("302 /")
+
+	p.get(wiki + answer.SignOut).as("302 " + portal + answer.SignOut)
+	p.send(http.MethodPost, wiki+answer.SignOut, "").as("303 " + portal + answer.SignOut)
+	page := p.get(portal + answer.SignOut).as("200").says("alice@example.test")
+	if len(s.sessions(alice)) == 0 {
+		t.Fatal("signed out by asking")
+	}
+	r := p.send(http.MethodPost, portal+answer.SignOut, "flow="+page.field("flow"))
+	p.get(portal + r.location).as("200").says("You are signed out")
+	p.get(p.get(wiki + answer.SignOut).location).as("200").says("You are signed out")
+
+	// Whoever was here signs out here, and may come back here.
+	p.get(p.get(portal + p.signIn(wiki, "/").location).location).as("302 /")
+	r = p.send(http.MethodPost, wiki+answer.SignOut, "flow="+p.get(wiki+answer.SignOut).as("200").field("flow"))
+	p.get(wiki + r.location).as("200").says("You are signed out")
+	if left := s.sessions(alice); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 // Only sites that are known now are returned to, whatever a flow began with.
 func TestPortalReturnsToKnownSites(t *testing.T) {
 	s := newSite(t, audiences{"team": {}}, nil)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/auth-gateway/caddy-auth-gateway/module/answer"
 	"github.com/auth-gateway/caddy-auth-gateway/module/audit"
 	"github.com/auth-gateway/caddy-auth-gateway/module/pages"
 	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
@@ -15,7 +16,8 @@ import (
 
 // askSignOut answers GET /sign-out: it asks, or says that nobody is signed in.
 // Whoever comes back from signing out at their provider sees that as well, and
-// goes on if they wanted another account.
+// goes on if they wanted another account. Whoever has not been at this site yet
+// may be signed in at its portal all the same, and is asked there.
 func (x *exchange) askSignOut() {
 	query, ok := x.query()
 	if !ok {
@@ -24,6 +26,10 @@ func (x *exchange) askSignOut() {
 	live, err := x.Sessions.Find(x.r, x.visit.Secure)
 	if err != nil {
 		x.storeFault(err)
+		return
+	}
+	if live == nil && x.isBehindPortal() && !query.Has("state") {
+		x.redirect(x.site.Portal.Origin + answer.SignOut)
 		return
 	}
 	if live == nil {
@@ -65,6 +71,10 @@ func (x *exchange) signOut() {
 	session.SetCookie(x.w, session.CookieName, "", x.visit.Secure, -time.Second)
 	for _, flow := range flows {
 		x.flows.clear(x, flow.id)
+	}
+	if live == nil && x.isBehindPortal() && out.switchTo == "" {
+		x.redirect(x.site.Portal.Origin + answer.SignOut)
+		return
 	}
 	x.leave(out)
 }

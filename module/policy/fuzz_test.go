@@ -62,8 +62,9 @@ var needlessly = regexp.MustCompile(`(?i)%(2[def]|3[0-9]|[46][1-9a-f]|[57][0-9a]
 // encoded is a percent-encoding.
 var encoded = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
-// blankDots is a dot segment to those who drop blanks at the end of names.
-var blankDots = regexp.MustCompile(`/\.\.? +(/|$)`)
+// blankDots is a dot segment to those who drop blanks at the end of names, or
+// take what follows for a query or a fragment.
+var blankDots = regexp.MustCompile(`/\.\.? *([/?#]|$)`)
 
 // FuzzPaths holds ReadPath against a naive reading (regular expressions,
 // package path, decoding once more), and the patterns that match what it makes
@@ -71,7 +72,7 @@ var blankDots = regexp.MustCompile(`/\.\.? +(/|$)`)
 func FuzzPaths(f *testing.F) {
 	for _, raw := range []string{
 		"/", "/a/b/", "/a/../b", "//a", "/%2e%2e/", "/%2561", "/a;b", `/a\b`, "/a%00", "/caf%C3%A9", "/%c0%af", "", "*", "/a%25b", "/.a/..b/...",
-		"/%7e", "/a/.. /b", "/.%20", "/a%3f", "/%E6%97%A5", "/a/.", "/a/..", "/./", "/a%20b", "/100%25%", "/\u00a0", "/\u009f",
+		"/%7e", "/a/.. /b", "/.%20", "/.#", "/..%3Fa", "/. ?", "/a%3f", "/%E6%97%A5", "/a/.", "/a/..", "/./", "/a%20b", "/100%25%", "/\u00a0", "/\u009f",
 		"/a", "/A", "/aB", "/a/B/C/d", "/K", "/S", "/日本", "/\xff", "/x/y/z", "/%C5%BF", "/%E2%84%AAx",
 	} {
 		f.Add(raw)

@@ -54,8 +54,9 @@ func (s *Sessions) Keep(tx store.Tx, session []byte, name string, a *sso.Asserti
 }
 
 // IDToken returns, within the transaction that ends a session, the ID token that
-// tells the provider which of its sessions is over; "" if none is kept. Behind a
-// portal it is kept of the session there, from which the others were made.
+// tells the provider which of its sessions is over; "" if none is kept, or it was
+// another provider's that had the SSO config's name then. Behind a portal it is
+// kept of the session there, from which the others were made.
 func (s *Sessions) IDToken(tx store.Tx, session store.Session) (string, error) {
 	p, err := tx.ProviderSession(session.ID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -66,6 +67,9 @@ func (s *Sessions) IDToken(tx store.Tx, session store.Session) (string, error) {
 	}
 	if err != nil {
 		return "", err
+	}
+	if provider := s.Providers[p.SSO]; provider == nil || provider.Config().Issuer != p.Issuer {
+		return "", nil
 	}
 	kept, err := s.open(p)
 	if err != nil {

@@ -67,16 +67,18 @@ func (p *Provider) verifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 	algs := meta.idTokenAlgs() // signed as ID tokens are, section 2.4
 	jws, err := jose.ParseSignedCompact(raw, algs)
 	if err != nil {
-		return nil, err
-	}
-	typ, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string)
-	// A media type, without case and its first part (RFC 7515 section 4.1.9).
-	if strings.TrimPrefix(strings.ToLower(typ), "application/") != "logout+jwt" {
-		return nil, fmt.Errorf("typ is %q, want logout+jwt", words(typ, 64, nil))
+		return nil, unsigned(err)
 	}
 	payload, err := p.keys.verify(ctx, raw, algs)
 	if err != nil {
 		return nil, err
+	}
+	// Only from here on it is the provider whose words are repeated. Anybody may
+	// post a token, and failures that all differ are not added up.
+	typ, _ := jws.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string)
+	// A media type, without case and its first part (RFC 7515 section 4.1.9).
+	if strings.TrimPrefix(strings.ToLower(typ), "application/") != "logout+jwt" {
+		return nil, fmt.Errorf("typ is %q, want logout+jwt", words(typ, 64, nil))
 	}
 	var claims logoutClaims
 	var told map[string]json.RawMessage
@@ -87,6 +89,21 @@ func (p *Provider) verifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 		return nil, errors.New("it has a nonce, which makes it no logout token")
 	}
 	return claims.check(p.config.Issuer, p.config.ClientID, p.clock())
+}
+
+// unsigned says why something cannot be a token that the provider has signed, in
+// words of our own: whatever it says, a stranger may have written it.
+func unsigned(err error) error {
+	unexpected := (*jose.ErrUnexpectedSignatureAlgorithm)(nil)
+	if errors.As(err, &unexpected) {
+		switch unexpected.Got {
+		case "none", jose.HS256, jose.HS384, jose.HS512, jose.EdDSA, jose.RS256, jose.RS384, jose.RS512,
+			jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512:
+			return err
+		}
+		return errors.New("it is signed with an algorithm that nobody knows")
+	}
+	return errors.New("it is no signed token (RFC 7515)")
 }
 
 // check holds the claims against what is expected.

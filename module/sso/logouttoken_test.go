@@ -194,6 +194,38 @@ func TestLogoutTokenAttacks(t *testing.T) {
 	}
 }
 
+// TestLogoutTokensOfStrangers: anybody may post a token. Those that nobody has
+// signed are refused in the same words whatever is in them, or a flood of them
+// would not be added up in the audit trail.
+func TestLogoutTokensOfStrangers(t *testing.T) {
+	s := newScene(t)
+	claims := s.idp.LogoutClaims()
+	forged := func(header string) func(string) string {
+		return func(word string) string {
+			return providertest.Forge(strings.ReplaceAll(header, "WORD", word), claims, []byte(word))
+		}
+	}
+	for name, token := range map[string]func(word string) string{
+		"the type":      forged(`{"alg":"RS256","typ":"WORD"}`),
+		"the algorithm": forged(`{"alg":"WORD","typ":"logout+jwt"}`),
+		"the key":       forged(`{"alg":"RS256","kid":"WORD","typ":"logout+jwt"}`),
+		"the header":    forged(`WORD`),
+		"an extension":  forged(`{"alg":"RS256","crit":["WORD"],"WORD":1,"typ":"logout+jwt"}`),
+		"all of it":     func(word string) string { return strings.Repeat("A", len(word)) + "~" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said []string
+			for _, word := range []string{"one", "another"} {
+				_, err := s.sso.VerifyLogoutToken(t.Context(), token(word))
+				said = append(said, wantFault(t, err, sso.FaultToken, "logout token: ").Error())
+			}
+			if said[0] != said[1] {
+				t.Errorf("refused in words of theirs:\n%s\n%s", said[0], said[1])
+			}
+		})
+	}
+}
+
 // answers is an endpoint that always says the same.
 func answers(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -88,6 +90,41 @@ func TestFamilyOfWhatIsReplaced(t *testing.T) {
 				t.Errorf("family %x, want %x", live.Session.Family, want)
 			}
 		})
+	}
+}
+
+// Whoever throws the cookies away is not given sessions without end.
+func TestFamilyIsBounded(t *testing.T) {
+	w := newWorld(t)
+	first, firstID := w.beginning(t, func(*Beginning) {})
+	elsewhere, _ := w.beginning(t, func(*Beginning) {})
+	join := func() *http.Request {
+		w.clock.Move(time.Second)
+		child, _ := w.beginning(t, func(b *Beginning) { b.Family, b.From = firstID, firstID })
+		return child
+	}
+	oldest := join()
+	w.clock.Move(time.Second)
+	w.update(t, func(tx store.Tx) error {
+		like, err := tx.Session(firstID)
+		for i := range maxFamily - 3 {
+			like.ID, like.CreatedAt = fmt.Appendf(nil, "child %d", i), w.clock.Now()
+			err = errors.Join(err, tx.CreateSession(like))
+		}
+		return err
+	})
+	join()
+	if !w.lives(t, oldest) {
+		t.Fatal("the oldest has ended while there was room")
+	}
+	newest := join()
+	if w.lives(t, oldest) {
+		t.Error("the oldest lives")
+	}
+	for name, r := range map[string]*http.Request{"the newest": newest, "the one they are made from": first, "another family": elsewhere} {
+		if !w.lives(t, r) {
+			t.Errorf("%s has ended", name)
+		}
 	}
 }
 

@@ -128,7 +128,9 @@ type Beginning struct {
 	// another site of the same portal. nil: it begins one, or goes on with
 	// that of Replaces.
 	Family []byte
-	// Until is when the session ends that this one is made from, with Family.
+	// From is the session that this one is made from, and Until when that ends,
+	// with Family.
+	From  []byte
 	Until time.Time
 }
 
@@ -162,6 +164,9 @@ func (k *Keeper) Begin(tx store.Tx, b Beginning) (token string, err error) {
 	family, err := k.replace(tx, b)
 	if err != nil {
 		return "", fmt.Errorf("ending the session before: %w", err)
+	}
+	if err := k.makeRoom(tx, b); err != nil {
+		return "", fmt.Errorf("beginning a session: %w", err)
 	}
 	now := k.clock()
 	idle, end, err := k.lasts(tx, b, family)

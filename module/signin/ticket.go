@@ -147,6 +147,7 @@ func (x *exchange) admit(tx store.Tx, ticket store.Ticket, returnTo string, befo
 		Browser:      x.r.UserAgent(),
 		Replaces:     before,
 		Family:       s.Family,
+		From:         s.ID,
 		Until:        s.ExpiresAt,
 	})
 	if errors.Is(err, session.ErrEpoch) {

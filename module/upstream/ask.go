@@ -99,15 +99,25 @@ func (r *Revalidator) lacksToken(q *question, now time.Time) time.Time {
 	return r.end(q, now, "there is no refresh token to ask the provider with")
 }
 
-// claim moves the time of the last question, which one caller can.
+// claim moves the time of the last question, which one caller can. The tokens are
+// those that there are then: another may have asked since they were read, got a
+// new one, and learned nothing, which leaves the time as it was.
 func (r *Revalidator) claim(q *question, now time.Time) (mine bool, err error) {
 	ctx, cancel := context.WithTimeout(r.ctx, storeTimeout)
 	defer cancel()
+	claimed := q.row
 	err = r.Store.Update(ctx, func(tx store.Tx) (err error) {
-		mine, err = tx.ClaimProviderSession(q.row.Session, q.row.CheckedAt, now)
+		if mine, err = tx.ClaimProviderSession(q.row.Session, q.row.CheckedAt, now); err == nil && mine {
+			claimed, err = tx.ProviderSession(q.row.Session)
+		}
 		return err
 	})
-	return mine, err
+	if err != nil || !mine {
+		return false, err
+	}
+	q.row.Secret = claimed.Secret
+	q.tokens, err = r.open(q.row)
+	return true, err
 }
 
 // ask asks, and acts upon what the provider says.

@@ -103,6 +103,26 @@ func TestOneQuestionAtATime(t *testing.T) {
 	}
 }
 
+// TestTokenReplacedMeanwhile: whoever may ask does so with the newest refresh token,
+// also where another has got it and learned nothing, so that the session was as due
+// as before.
+func TestTokenReplacedMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	r, b := w.revalidator(), w.signIn()
+	w.pass(every)
+	q := &question{line: r.lines["okta"], session: b.Session}
+	w.must(r.read(q))
+	row, kept := b.row()
+	kept.RefreshToken = "the next one"
+	row.Secret = w.sessions.seal(row.Session, kept)
+	w.must(w.store.Update(w.Context(), func(tx store.Tx) error { return tx.SaveProviderSession(row) }))
+	mine, err := r.claim(q, w.Now())
+	w.must(err)
+	if !mine || q.tokens != kept {
+		t.Errorf("claimed: %t, and asks with %q", mine, q.tokens.RefreshToken)
+	}
+}
+
 // TestFamily: what was made from a session is asked about as one with it, however
 // it is used, and ends with it.
 func TestFamily(t *testing.T) {

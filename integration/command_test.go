@@ -223,7 +223,8 @@ sso okta
 		"bad range":       {strings.Replace(global, "admit any", "admit any\nip_ranges 10.0.0.0/33", 1), "", "10.0.0.0/33"},
 		"a matcher":       {global, "", "public"},
 		"later: postgres": {"store postgres {env.DSN}", "", "not available yet"},
-		"later: portal":   {"portal https://login.example.test", "", "not available yet"},
+		"bad portal":      {"portal https://login.example.test/pages", "", "more than an origin"},
+		"no such portal":  {"portal https://login.example.test", "", "no site with auth_gateway is served at https://login.example.test"},
 		"later: console":  {"", "console", "not available yet"},
 	} {
 		sites := site(c.block)
@@ -238,7 +239,7 @@ sso okta
 		if strings.Contains(r.Stderr, clientSecret) {
 			t.Errorf("%s: the secret is in the error", name)
 		}
-		if name != "unset secret" && !strings.Contains(r.Stderr, "Caddyfile:") {
+		if name != "unset secret" && name != "no such portal" && !strings.Contains(r.Stderr, "Caddyfile:") {
 			t.Errorf("%s: no line: %s", name, r.Stderr)
 		}
 	}

@@ -153,11 +153,13 @@ func TestResetRequestsAreLimited(t *testing.T) {
 	if n := len(server.Letters()); n != 0 {
 		t.Errorf("%d letters too many", n)
 	}
-	for range 100 - 8 {
-		ask("nobody@example.test", "127.0.0.1").Want(http.StatusOK)
+	page, asked := ask("nobody@example.test", "127.0.0.1"), 8
+	for ; page.Status == http.StatusOK && asked < 110; asked++ {
+		page = ask("nobody@example.test", "127.0.0.1")
 	}
-	if page := ask("nobody@example.test", "127.0.0.1").Want(http.StatusTooManyRequests); page.Header.Get("Retry-After") == "" {
-		t.Error("no Retry-After")
+	// The time that all this takes is time in which requests are forgotten.
+	if asked < 100 || page.Want(http.StatusTooManyRequests).Header.Get("Retry-After") == "" {
+		t.Errorf("after %d: %v", asked, page)
 	}
 	ask("nobody@example.test", "127.0.0.2").Want(http.StatusOK)
 }

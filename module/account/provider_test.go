@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/auth-gateway/caddy-auth-gateway/module/identity"
-	"github.com/auth-gateway/caddy-auth-gateway/module/secret"
 	"github.com/auth-gateway/caddy-auth-gateway/module/store"
 )
 
@@ -154,16 +153,6 @@ func TestFoundByIssuerAndSubjectOnly(t *testing.T) {
 	}
 }
 
-func TestNothingIsWrittenThatIsNotNew(t *testing.T) {
-	w := newWorld(t)
-	first := w.through(alice(), anyone())
-	w.clock.Pass(time.Hour)
-	w.through(alice(), anyone())
-	if again := w.account(first.ID); !again.UpdatedAt.Equal(first.UpdatedAt) || again.Epoch != first.Epoch {
-		t.Errorf("a sign-in without news changed the account: %+v, before %+v", again, first)
-	}
-}
-
 // TestProviderRefusals: who is refused and why (rule 20, S7, S11).
 func TestProviderRefusals(t *testing.T) {
 	tests := []struct {
@@ -267,87 +256,11 @@ func TestProviderRefusals(t *testing.T) {
 	}
 }
 
-func existing(r *Admission) { r.Admit = []string{"existing"} }
-
-// prepare makes an account as an administrator does for somebody to come.
-func (w *world) prepare(email string) string {
-	w.t.Helper()
-	account, err := w.Create(w.t.Context(), NewAccount{Email: email, Name: "Prepared"}, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return account.ID
-}
-
 func (w *world) suspend(id string) {
 	w.t.Helper()
 	if err := w.Suspend(w.t.Context(), id, nil); err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-func (w *world) role(id string, role identity.Role) {
-	w.t.Helper()
-	err := w.SetAttributes(w.t.Context(), id, func(a *identity.Attributes) error { a.Role = role; return nil }, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-func TestAdmitted(t *testing.T) {
-	tests := []struct {
-		name   string
-		admit  []string
-		email  string
-		trust  bool
-		verify bool
-	}{
-		{"anybody", []string{"any"}, "alice@example.test", false, true},
-		{"a domain", []string{"example.com", "example.test"}, "alice@example.test", false, true},
-		{"a domain without case", []string{"Example.TEST"}, "alice@eXample.test", false, true},
-		{"a provider that vouches for its addresses", []string{"any"}, "alice@example.test", true, false},
-		{"an address that needs trimming", []string{"any"}, " alice@example.test ", false, true},
-		{"an address that is not ASCII", []string{"any"}, "alicé@example.test", false, true},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t)
-			a := alice()
-			a.Email, a.EmailVerified = test.email, test.verify
-			account := w.through(a, Admission{Admit: test.admit, TrustEmail: test.trust})
-			if account.Attributes.Email != strings.TrimSpace(test.email) {
-				t.Errorf("address %q", account.Attributes.Email)
-			}
-		})
-	}
-}
-
-// TestPreparedAccount: admit existing lets the person take over what was
-// prepared, once, and ends the invitation.
-func TestPreparedAccount(t *testing.T) {
-	w := newWorld(t)
-	id := w.prepare("Alice@example.test")
-	_, linkID := secret.NewToken()
-	w.update(func(tx store.Tx) error {
-		return tx.CreateOneTimeLink(store.OneTimeLink{ID: linkID, AccountID: id, Purpose: store.PurposeInvitation,
-			CreatedAt: w.clock.Now(), ExpiresAt: w.clock.Now().Add(72 * time.Hour)})
-	})
-	rules := Admission{Admit: []string{"existing"}}
-	if got := w.through(alice(), rules); got.ID != id || got.Attributes.Name != "Alice Example" || got.Attributes.Role != identity.EndUser {
-		t.Errorf("took over %+v, want account %s", got, id)
-	}
-	w.view(func(tx store.Tx) error {
-		if _, err := tx.OneTimeLink(linkID, w.clock.Now()); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("the invitation still opens the account: %v", err)
-		}
-		return nil
-	})
-	if again := w.through(alice(), rules); again.ID != id {
-		t.Error("the second sign-in found another account")
-	}
-	second := alice()
-	second.Subject = "another-sub"
-	w.refused(second, rules, EmailTaken, "cannot be taken over")
 }
 
 // TestThenUndoes: without a session there is no account either.
@@ -381,124 +294,6 @@ func TestAssertionOfNobody(t *testing.T) {
 	}
 }
 
-// TestRoleByClaim: what a claim can do to a role (max_role, rule 20).
-func TestRoleByClaim(t *testing.T) {
-	tests := []struct {
-		name             string
-		has, claim, most identity.Role
-		others           int // further administrators
-		want             identity.Role
-	}{
-		{"no claim", identity.Agent, "", identity.Admin, 0, identity.Agent},
-		{"an unknown role", identity.Agent, "root", identity.Admin, 0, identity.Agent},
-		{"up", identity.EndUser, identity.Agent, identity.Agent, 0, identity.Agent},
-		{"up, but not beyond the most", identity.EndUser, identity.Admin, identity.Agent, 0, identity.Agent},
-		{"without a most", identity.EndUser, identity.Admin, "", 0, identity.EndUser},
-		{"down", identity.Agent, identity.EndUser, identity.Agent, 0, identity.EndUser},
-		{"an administrator whose claim is more than it can give", identity.Admin, identity.Admin, identity.Agent, 1, identity.Admin},
-		{"an administrator of several, down", identity.Admin, identity.EndUser, identity.Agent, 1, identity.EndUser},
-		{"the last administrator, down", identity.Admin, identity.EndUser, identity.Agent, 0, identity.Admin},
-		{"the last administrator, to agent", identity.Admin, identity.Agent, identity.Admin, 0, identity.Admin},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t)
-			first := w.through(alice(), anyone())
-			w.role(first.ID, test.has)
-			for i := range test.others {
-				w.role(w.prepare(fmt.Sprintf("admin-%d@example.test", i)), identity.Admin)
-			}
-			a := alice()
-			a.Attributes.Role = test.claim
-			w.through(a, Admission{Admit: []string{"any"}, MaxRole: test.most})
-			if got := w.account(first.ID).Attributes.Role; got != test.want {
-				t.Errorf("role %s, want %s", got, test.want)
-			}
-		})
-	}
-
-	t.Run("at the first sign-in", func(t *testing.T) {
-		w := newWorld(t)
-		a := alice()
-		a.Attributes.Role = identity.Admin
-		if got := w.through(a, anyone()); got.Attributes.Role != identity.Agent {
-			t.Errorf("role %s", got.Attributes.Role)
-		}
-	})
-
-	t.Run("another administrator who is suspended does not count", func(t *testing.T) {
-		w := newWorld(t)
-		first := w.through(alice(), anyone())
-		w.role(first.ID, identity.Admin)
-		other := w.prepare("other@example.test")
-		w.role(other, identity.Admin)
-		w.suspend(other)
-		a := alice()
-		a.Attributes.Role = identity.EndUser
-		if got := w.through(a, anyone()); got.Attributes.Role != identity.Admin {
-			t.Errorf("role %s", got.Attributes.Role)
-		}
-	})
-}
-
-// TestAttributesFromProvider: each sign-in takes over what the provider told, and
-// leaves what it did not tell (S8, S10).
-func TestAttributesFromProvider(t *testing.T) {
-	w := newWorld(t)
-	told := func(role identity.Role, changes identity.Changes) identity.Attributes {
-		t.Helper()
-		a := alice()
-		a.Attributes.Role, a.Changes = role, changes
-		in := w.through(a, anyone())
-		if stored := w.account(in.ID).Attributes; !stored.Equal(&in.Attributes) {
-			t.Errorf("returned %+v, stored %+v", in.Attributes, stored)
-		}
-		return in.Attributes
-	}
-	got := told("", identity.Changes{"tags": {"a", "b"}, "phone": {"+0012"}, "field.x": {"1"}, "field.y": {"2"}, "custom_role_id": {"42"}})
-	if got.Role != identity.EndUser || strings.Join(got.Tags, " ") != "a b" || got.Phone != "+0012" || got.Fields["x"] != "1" {
-		t.Errorf("first: %+v", got)
-	}
-	if got.CustomRoleID != "" {
-		t.Error("a custom role counts for an end user")
-	}
-	got = told(identity.Agent, identity.Changes{"tags": {"c"}, "field.x": nil, "custom_role_id": {"42"}})
-	if _, there := got.Fields["x"]; there || got.Role != identity.Agent || strings.Join(got.Tags, " ") != "c" || got.Phone != "+0012" || got.Fields["y"] != "2" || got.CustomRoleID != "42" {
-		t.Errorf("second: %+v", got)
-	}
-	if got = told("", nil); got.Role != identity.Agent || got.CustomRoleID != "42" {
-		t.Errorf("nothing told: %+v", got)
-	}
-
-	// The provider is the source of what it sends, whatever an administrator
-	// has set; and a role too low for it ends a custom role.
-	id := w.through(alice(), anyone()).ID
-	err := w.SetAttributes(t.Context(), id, func(a *identity.Attributes) error {
-		a.Name, a.Tags, a.Phone = "By hand", []string{"by", "hand"}, "+99"
-		return nil
-	}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got = told("", identity.Changes{"tags": nil}); got.Name != "Alice Example" || len(got.Tags) != 0 || got.Phone != "+99" {
-		t.Errorf("after an administrator: %+v", got)
-	}
-	w.role(id, identity.EndUser)
-	if got := w.account(id).Attributes; got.CustomRoleID != "" {
-		t.Errorf("an end user keeps a custom role: %+v", got)
-	}
-
-	many := make(identity.Changes)
-	for i := range 100 {
-		many[fmt.Sprint("field.f", i)] = []string{"x"}
-	}
-	a := alice()
-	a.Changes = many
-	if in := w.through(a, anyone()); len(in.Attributes.Fields) > 64 || len(in.LeftOut) == 0 {
-		t.Errorf("%d fields, left out %q", len(in.Attributes.Fields), in.LeftOut)
-	}
-}
-
 // TestNoMember: whoever is known and has lost what let them in keeps what the
 // provider has changed, and gets neither session nor sign-in; nobody unknown gets
 // an account.
@@ -525,44 +320,4 @@ func TestNoMember(t *testing.T) {
 	if after := w.account(before.ID); after.Attributes.Role != identity.EndUser || !after.LastSignIn.Equal(before.LastSignIn) {
 		t.Errorf("kept %+v", after)
 	}
-}
-
-// TestCreationIsLimited: a provider where anybody can register does not fill
-// the disk (rule 20).
-func TestCreationIsLimited(t *testing.T) {
-	w := newWorld(t)
-	person := func(sso string, i int) Assertion {
-		a := alice()
-		a.SSO, a.Subject, a.Email = sso, fmt.Sprintf("%s-%d", sso, i), fmt.Sprintf("%s-%d@example.test", sso, i)
-		return a
-	}
-	known := w.through(person("okta", 0), anyone())
-	for range creationsPerSSOBurst - 1 {
-		if !w.creations.allow("okta", w.clock.Now()) {
-			t.Fatal("limited before the burst was used up")
-		}
-	}
-	w.refused(person("okta", 1), anyone(), TooManyNew, "okta")
-	for range 2 * creationsBurst {
-		w.creations.allow("okta", w.clock.Now()) // the flood of one is not the others' loss
-	}
-
-	// People who have an account, and who would be refused anyway, are not
-	// what is counted.
-	if got := w.through(person("okta", 0), anyone()); got.ID != known.ID {
-		t.Error("a known person was not found")
-	}
-	w.refused(person("okta", 1), Admission{Admit: []string{"example.com"}}, NotAdmitted, "")
-	w.through(person("entra", 1), anyone())
-
-	w.clock.Pass(time.Second)
-	w.through(person("okta", 1), anyone())
-
-	// All SSO configs together have a limit, too.
-	for i := 0; w.creations.allow(fmt.Sprint("sso-", i/100), w.clock.Now()); i++ {
-		if i > creationsBurst {
-			t.Fatal("no limit for all of them together")
-		}
-	}
-	w.refused(person("late", 1), anyone(), TooManyNew, "late")
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -93,6 +94,25 @@ func TestFaultEndsUpdate(t *testing.T) {
 	}
 	if err := d.Update(t.Context(), func(tx Tx) error { return tx.Audit(Event{At: noon}) }); err != nil {
 		t.Errorf("the next write: %v", err)
+	}
+}
+
+// What database/sql has undone by itself, since the context ended, was not done
+// already: the cause is the context.
+func TestCommitTooLate(t *testing.T) {
+	d := newDatabase(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	err := d.Update(ctx, func(begun Tx) error {
+		cancel()
+		for {
+			if _, err := begun.(*tx).tx.ExecContext(context.Background(), `SELECT 1`); errors.Is(err, sql.ErrTxDone) {
+				return nil
+			}
+		}
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
 	}
 }
 

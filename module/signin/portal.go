@@ -142,7 +142,7 @@ func (x *exchange) linkOnward(returnTo string) string {
 	return returnTo
 }
 
-// send sends somebody on whose session opens where they are going. What they get
+// sendOn sends somebody on whose session opens where they are going. What they get
 // a ticket for is made of that session.
 func (x *exchange) sendOn(live *session.Live, returnTo string) {
 	to, ok := x.elsewhere(returnTo)
